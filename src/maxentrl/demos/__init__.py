@@ -1,0 +1,1 @@
+"""Demonstrations: trajectories and feature counts."""

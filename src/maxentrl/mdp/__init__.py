@@ -1,0 +1,1 @@
+"""Decision processes: transitions, terminal states, kinds of time, and the worlds that give them."""

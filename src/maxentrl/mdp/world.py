@@ -1,0 +1,70 @@
+"""A world as a reader delivers it: decision process, named features, and where the states lie on a map."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from maxentrl.mdp.mdp import MDP
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GridGeometry:
+    """Where the states of a grid world lie.
+
+    Rows grow downwards (y), columns to the right (x), as in an image; the centre of cell (row, column) is at
+    ``((column + ½), (row + ½)) · cell_size`` plus ``origin``.
+
+    Attributes:
+        state_of_cell: state number of each cell, (rows, columns), -1 for walls.
+        cell_size: metres a cell.
+        origin: (x, y) in metres of the map's upper left corner.
+    """
+
+    state_of_cell: Int[np.ndarray, "rows columns"]
+    cell_size: float = 1.0
+    origin: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, columns = self.state_of_cell.shape
+        return rows, columns
+
+    @property
+    def cell_of_state(self) -> Int[np.ndarray, "S 2"]:
+        """(row, column) of each state."""
+        cells = np.argwhere(self.state_of_cell >= 0)
+        return cells[np.argsort(self.state_of_cell[tuple(cells.T)])]
+
+    @property
+    def position(self) -> Float[np.ndarray, "S 2"]:
+        """(x, y) of the centre of each state's cell, in metres."""
+        return (self.cell_of_state[:, ::-1] + 0.5) * self.cell_size + np.asarray(self.origin)
+
+    def to_map(self, values: np.ndarray, outside: float = np.nan) -> Float[np.ndarray, "rows columns"]:
+        """Values (S,) laid out on the map, ``outside`` where there is a wall."""
+        laid = np.full(self.shape, outside, float)
+        inside = self.state_of_cell >= 0
+        laid[inside] = np.asarray(values, float)[self.state_of_cell[inside]]
+        return laid
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class World:
+    """What demonstrations are walks in.
+
+    Attributes:
+        mdp: states, moves and ends.
+        state_features: named columns of shape (S,).
+        pair_features: named columns of shape (A, S).
+        geometry: where states lie on a map; None for worlds without one.
+    """
+
+    mdp: MDP
+    state_features: Mapping[str, Float[np.ndarray, " S"]]
+    pair_features: Mapping[str, Float[np.ndarray, "A S"]] = dataclasses.field(default_factory=dict)
+    geometry: GridGeometry | None = None

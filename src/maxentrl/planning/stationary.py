@@ -1,0 +1,89 @@
+"""Discounted and to-goal problems: one policy for all times, so visits are one transposed linear solve."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.sparse as sp
+from jaxtyping import Array, Float
+
+from maxentrl.mdp.transitions import AbstractTransitions
+from maxentrl.numerics.linear import AbstractFactorisation, AbstractLinearSolver
+from maxentrl.numerics.precision import double_precision
+from maxentrl.numerics.reward_table import RewardTable
+from maxentrl.planning.backup import Backup
+
+
+@jax.jit
+def policy_rows(backup: Backup, values: Float[Array, " S"]) -> Float[Array, "A S"]:
+    """log π of the stationary values u."""
+    return jnp.stack(list(backup.log_policy(values, backup.weight)))
+
+
+@jax.jit
+def action_rows(backup: Backup, values: Float[Array, " S"]) -> Float[Array, "A S"]:
+    """Q/τ of the stationary values u."""
+    return jnp.stack(list(backup.action_values(values, backup.weight)))
+
+
+@jax.jit
+def backup_values(backup: Backup, values: Float[Array, " S"]) -> Float[Array, " S"]:
+    """One application of the Bellman operator."""
+    return backup.values(values, backup.weight)
+
+
+@partial(jax.jit)
+def _posterior(backup: Backup, values: Float[Array, " S"]) -> AbstractTransitions:
+    return backup.dynamics(values)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PolicyChain:
+    """The Markov chain of a stationary policy, factorised once for values and visits.
+
+    Attributes:
+        policy: π(a|s), (A, S), zero where the episode ends or nothing can be chosen.
+        transitions: the dynamics followed (the posterior ones for the trajectory-level form).
+        discount: γ.
+        factors: I − γ P_π, factorised.
+    """
+
+    policy: Float[np.ndarray, "A S"]
+    transitions: AbstractTransitions
+    discount: float
+    factors: AbstractFactorisation
+
+    def visits(self, source: Float[np.ndarray, " S"], *, outcomes: bool = False) -> RewardTable:
+        """Expected (discounted) visits of mass that enters as ``source`` (signed): d = (I − γ P_πᵀ)⁻¹ source."""
+        mass = self.factors.solve_transposed(source)
+        pair = mass * self.policy
+        outcome = np.asarray(self.transitions.outcome_visits(list(pair))) if outcomes else None
+        ended = np.where(self.policy.sum(0) > 0, 0.0, mass)
+        return RewardTable(pair, ended, outcome)
+
+    def evaluate(self, reward: Float[np.ndarray, S *K], end_value: Float[np.ndarray, S *K]) -> np.ndarray:
+        """v = (I − γ P_π)⁻¹ b with b = reward where a move is chosen and ``end_value`` where the episode ends."""
+        chosen = self.policy.sum(0) > 0
+        mask = chosen if reward.ndim == 1 else chosen[:, None]
+        return self.factors.solve(np.where(mask, reward, end_value))
+
+
+@double_precision
+def policy_chain(backup: Backup, values: Float[np.ndarray, " S"], solver: AbstractLinearSolver) -> PolicyChain:
+    """The chain of the soft policy of values u."""
+    policy = np.exp(np.asarray(policy_rows(backup, values)))
+    transitions = jax.tree.map(np.asarray, _posterior(backup, values))
+    return chain_of(policy, transitions, float(backup.discount), solver)
+
+
+def chain_of(
+    policy: Float[np.ndarray, "A S"], transitions: AbstractTransitions, discount: float, solver: AbstractLinearSolver
+) -> PolicyChain:
+    """The chain of any stationary policy."""
+    n_states = policy.shape[1]
+    matrix = sp.eye_array(n_states, format="csr") - discount * transitions.chain(policy)
+    return PolicyChain(policy, transitions, discount, solver.factorise(matrix))

@@ -1,0 +1,90 @@
+"""Finite horizons: the backward sweep of values and the forward sweep of visits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from maxentrl.numerics.logsumexp import Rows
+from maxentrl.numerics.reward_table import RewardTable
+from maxentrl.planning.backup import Backup
+
+
+@partial(jax.jit, static_argnames="horizon")
+def sweep_values(backup: Backup, horizon: int) -> Float[Array, "T+1 S"]:
+    """u_t = V_t/τ for t = 0..T; only values are kept over time, policies are recomputed from them."""
+
+    def step(following: Array, weight: Array | None) -> tuple[Array, Array]:
+        now = backup.values(following, backup.weight if weight is None else weight)
+        return now, now
+
+    last = jnp.asarray(backup.end_value)
+    per_step = backup.weight if backup.weight.ndim == 3 else None
+    _, values = jax.lax.scan(step, last, per_step, length=horizon, reverse=True)
+    return jnp.concatenate([values, last[None]])
+
+
+@partial(jax.jit, static_argnames=("per_step", "outcomes"))
+def sweep_visits(
+    backup: Backup, values: Float[Array, "T+1 S"], source: Float[Array, "T+1 S"], *, per_step: bool, outcomes: bool
+) -> RewardTable:
+    """Expected visits when ``source[t]`` (signed) enters at time t and follows the policy.
+
+    Args:
+        backup: the operator.
+        values: u_t, from :func:`sweep_values`.
+        source: mass that enters at each time, (T+1, S). A trajectory of its own horizon L enters at time T − L.
+        per_step: keep the visits of each step, (T, A, S), in place of their sum, (A, S).
+        outcomes: also the visits of each transition, (A, B, S).
+    """
+
+    def step(carry: tuple, inputs: tuple) -> tuple:
+        arriving, pair, terminal, outcome = carry
+        entering, following, weight = inputs
+        weight = backup.weight if weight is None else weight
+        mass = arriving + entering
+        ended = jnp.where(backup.ends, mass, 0.0)
+        rows, moved = backup.flow(mass - ended, following, weight)
+        if outcomes:
+            outcome = outcome + backup.dynamics(following).outcome_visits(rows)
+        stacked = jnp.stack(list(rows))
+        if per_step:
+            return (moved, pair, terminal + ended, outcome), stacked
+        return (moved, pair + stacked, terminal + ended, outcome), None
+
+    table = jnp.zeros(backup.weight.shape[-2:], values.dtype)
+    nothing = jnp.zeros_like(values[0])
+    start = (nothing, table, nothing, _no_outcomes(backup) if outcomes else None)
+    weights = backup.weight if backup.weight.ndim == 3 else None
+    (arriving, pair, terminal, outcome), each = jax.lax.scan(step, start, (source[:-1], values[1:], weights))
+    return RewardTable(each if per_step else pair, terminal + arriving + source[-1], outcome)
+
+
+def _no_outcomes(backup: Backup) -> Array:
+    rows = [jnp.zeros_like(row) for row in backup.weight.reshape(-1, *backup.weight.shape[-2:])[0]]
+    return jnp.zeros_like(backup.transitions.outcome_visits(rows))
+
+
+def _over_time(backup: Backup, values: Float[Array, "T+1 S"], rows: Callable[..., Rows]) -> Float[Array, "T A S"]:
+    def step(_: None, inputs: tuple) -> tuple:
+        following, weight = inputs
+        return None, jnp.stack(list(rows(following, backup.weight if weight is None else weight)))
+
+    weights = backup.weight if backup.weight.ndim == 3 else None
+    return jax.lax.scan(step, None, (values[1:], weights))[1]
+
+
+@jax.jit
+def sweep_log_policy(backup: Backup, values: Float[Array, "T+1 S"]) -> Float[Array, "T A S"]:
+    """log π_t(a|s) at every time."""
+    return _over_time(backup, values, backup.log_policy)
+
+
+@jax.jit
+def sweep_action_values(backup: Backup, values: Float[Array, "T+1 S"]) -> Float[Array, "T A S"]:
+    """Q_t/τ at every time."""
+    return _over_time(backup, values, backup.action_values)

@@ -1,0 +1,1 @@
+"""Rewards: differentiable maps from parameters to a reward table."""
