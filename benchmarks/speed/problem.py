@@ -57,9 +57,7 @@ class Problem:
     """(T + 1, S): probability of each state at each time under the planted reward."""
 
 
-def grid_problem(
-    size: int, *, horizon: int = 50, slip: float = 0.1, n_features: int = 8, seed: int = 0
-) -> Problem:
+def grid_problem(size: int, *, horizon: int = 50, slip: float = 0.1, n_features: int = 8, seed: int = 0) -> Problem:
     """The benchmark's problem on a ``size x size`` grid; one seed draws the same feature maps at every size."""
     rng = np.random.default_rng(seed)
     features = _smooth_features(size, n_features, rng)
@@ -82,9 +80,7 @@ def dense_transitions(problem: Problem) -> Floats:
     return transitions
 
 
-def state_visits(
-    successors: NDArray[np.intp], slip: float, start: Floats, reward: Floats, horizon: int
-) -> Floats:
+def state_visits(successors: NDArray[np.intp], slip: float, start: Floats, reward: Floats, horizon: int) -> Floats:
     """(T + 1, S): probability of each state at each time under the soft optimal policy of ``reward`` (S,)."""
     n_states = start.size
     policies = np.empty((horizon, N_ACTIONS, n_states))

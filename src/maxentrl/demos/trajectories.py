@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -32,6 +33,23 @@ class Decisions:
     state: Int[np.ndarray, " N"]
     action: Int[np.ndarray, " N"]
     following: Int[np.ndarray, " N"]
+
+
+@runtime_checkable
+class Paths(Protocol):
+    """Columns of sampled paths, laid out like those of :class:`Trajectories`."""
+
+    @property
+    def states(self) -> Int[np.ndarray, " states"]: ...
+
+    @property
+    def actions(self) -> Int[np.ndarray, " decisions"]: ...
+
+    @property
+    def lengths(self) -> Int[np.ndarray, " M"]: ...
+
+    @property
+    def censored(self) -> Bool[np.ndarray, " M"]: ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -109,11 +127,26 @@ class Trajectories:
             raise InvalidInput(problems[:50])
         return columns
 
+    @staticmethod
+    def of_paths(paths: Paths) -> Trajectories:
+        """From paths as planning samples them: flat columns, one weight each, numbered names, no goals of their own."""
+        count = len(paths.lengths)
+        return Trajectories(
+            states=paths.states,
+            actions=paths.actions,
+            lengths=paths.lengths,
+            weights=np.ones(count),
+            goals=np.full(count, UNKNOWN),
+            censored=paths.censored,
+            names=tuple(str(i) for i in range(count)),
+            split=("train",) * count,
+        )
+
     def __len__(self) -> int:
         return len(self.lengths)
 
     @cached_property
-    def offsets(self) -> Int[np.ndarray, " M+1"]:
+    def offsets(self) -> Int[np.ndarray, " bounds"]:
         """Where each trajectory's states begin in ``states``."""
         return np.concatenate([[0], np.cumsum(self.lengths + 1)])
 
@@ -127,7 +160,7 @@ class Trajectories:
         """Last state of each."""
         return self.states[self.offsets[1:] - 1]
 
-    def states_of(self, index: int) -> Int[np.ndarray, " L+1"]:
+    def states_of(self, index: int) -> Int[np.ndarray, " visited"]:
         """The states of one trajectory."""
         return self.states[self.offsets[index] : self.offsets[index + 1]]
 

@@ -15,13 +15,12 @@ import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Array, Bool, Float, Int
 
-from maxentrl.numerics.logsumexp import Rows, log_sum_exp
+from maxentrl.numerics.logsumexp import log_sum_exp
+from maxentrl.numerics.types import ArrayLike, Rows
 
-ArrayLike = Array | np.ndarray
 
-
-def _gather(values: Array, index: ArrayLike) -> Array:
-    return values.at[index].get(mode="promise_in_bounds")
+def _gather(values: ArrayLike, index: ArrayLike) -> Array:
+    return jnp.asarray(values).at[jnp.asarray(index)].get(mode="promise_in_bounds")
 
 
 class AbstractTransitions(abc.ABC):
@@ -45,30 +44,30 @@ class AbstractTransitions(abc.ABC):
         """Whether each pair has one successor."""
 
     @abc.abstractmethod
-    def expect(self, values: Float[Array, " S"]) -> Rows:
+    def expect(self, values: Float[ArrayLike, " S"]) -> Rows:
         """E[v(s') | s, a]: one row of shape (S,) for each action; any finite number for an unavailable pair.
 
         A value of -inf at a successor that is reached with positive probability gives -inf.
         """
 
     @abc.abstractmethod
-    def push(self, pairs: Rows) -> Float[Array, " S"]:
+    def push(self, pairs: Rows) -> Float[ArrayLike, " S"]:
         """Mass that arrives in each state: Σ_{s,a} pairs[a][s] P(s' | s, a). Unavailable pairs must carry none."""
 
     @abc.abstractmethod
-    def log_expect_exp(self, values: Float[Array, " S"], outcome: Float[Array, "A B S"] | None) -> Rows:
+    def log_expect_exp(self, values: Float[ArrayLike, " S"], outcome: Float[ArrayLike, "A B S"] | None) -> Rows:
         """log E[exp(outcome + v(s')) | s, a]: the optimistic expectation of the trajectory-level form."""
 
     @abc.abstractmethod
-    def tilt(self, values: Float[Array, " S"], outcome: Float[Array, "A B S"] | None) -> AbstractTransitions:
+    def tilt(self, values: Float[ArrayLike, " S"], outcome: Float[ArrayLike, "A B S"] | None) -> AbstractTransitions:
         """The posterior dynamics P(s'|s,a) exp(outcome + v(s')) / Σ…, under which trajectory-level visits are counted."""
 
     @abc.abstractmethod
-    def expect_outcome(self, outcome: Float[Array, "A B S"]) -> Rows:
+    def expect_outcome(self, outcome: Float[ArrayLike, "A B S"]) -> Rows:
         """E[outcome | s, a], one row for each action."""
 
     @abc.abstractmethod
-    def outcome_visits(self, pairs: Rows) -> Float[Array, "A B S"]:
+    def outcome_visits(self, pairs: Rows) -> Float[ArrayLike, "A B S"]:
         """Visits of each transition: pairs[a][s] P(s'_b | s, a), aligned with ``RewardTable.outcome``."""
 
     @abc.abstractmethod
@@ -103,26 +102,28 @@ class DeterministicTransitions(AbstractTransitions):
     def deterministic(self) -> bool:
         return True
 
-    def expect(self, values: Float[Array, " S"]) -> Rows:
+    def expect(self, values: Float[ArrayLike, " S"]) -> Rows:
         return [_gather(values, row) for row in self.successor]
 
-    def push(self, pairs: Rows) -> Float[Array, " S"]:
+    def push(self, pairs: Rows) -> Float[ArrayLike, " S"]:
         arriving = jnp.zeros_like(pairs[0])
         for row, mass in zip(self.successor, pairs, strict=True):
             arriving = arriving.at[row].add(mass, mode="promise_in_bounds")
         return arriving
 
-    def log_expect_exp(self, values: Float[Array, " S"], outcome: Float[Array, "A B S"] | None) -> Rows:
+    def log_expect_exp(self, values: Float[ArrayLike, " S"], outcome: Float[ArrayLike, "A B S"] | None) -> Rows:
         rows = self.expect(values)
         return rows if outcome is None else [row + extra[0] for row, extra in zip(rows, outcome, strict=True)]
 
-    def tilt(self, values: Float[Array, " S"], outcome: Float[Array, "A B S"] | None) -> DeterministicTransitions:
+    def tilt(
+        self, values: Float[ArrayLike, " S"], outcome: Float[ArrayLike, "A B S"] | None
+    ) -> DeterministicTransitions:
         return self
 
-    def expect_outcome(self, outcome: Float[Array, "A B S"]) -> Rows:
+    def expect_outcome(self, outcome: Float[ArrayLike, "A B S"]) -> Rows:
         return [row[0] for row in outcome]
 
-    def outcome_visits(self, pairs: Rows) -> Float[Array, "A B S"]:
+    def outcome_visits(self, pairs: Rows) -> Float[ArrayLike, "A B S"]:
         return jnp.stack(list(pairs))[:, None, :]
 
     def successors_of(
@@ -165,45 +166,47 @@ class SparseTransitions(AbstractTransitions):
     def deterministic(self) -> bool:
         return False
 
-    def expect(self, values: Float[Array, " S"]) -> Rows:
+    def expect(self, values: Float[ArrayLike, " S"]) -> Rows:
         following = [_gather(values, row) for row in self.successors]
         return [self._mean(row, following) for row in self.probability]
 
     @staticmethod
-    def _mean(probability: Float[Array, "B S"], following: Rows) -> Float[Array, " S"]:
+    def _mean(probability: Float[ArrayLike, "B S"], following: Rows) -> Float[ArrayLike, " S"]:
         total = jnp.zeros_like(following[0])
         for weight, value in zip(probability, following, strict=True):
             total = total + jnp.where(weight > 0, weight * value, 0.0)
         return total
 
-    def push(self, pairs: Rows) -> Float[Array, " S"]:
+    def push(self, pairs: Rows) -> Float[ArrayLike, " S"]:
         arriving = jnp.zeros_like(pairs[0])
         for b, row in enumerate(self.successors):
             mass = sum(pairs[a] * self.probability[a, b] for a in range(len(pairs)))
             arriving = arriving.at[row].add(mass, mode="promise_in_bounds")
         return arriving
 
-    def _log_terms(self, values: Float[Array, " S"], outcome: Float[Array, "A B S"] | None) -> list[list[Array]]:
+    def _log_terms(
+        self, values: Float[ArrayLike, " S"], outcome: Float[ArrayLike, "A B S"] | None
+    ) -> list[list[Array]]:
         following = [_gather(values, row) for row in self.successors]
         log_probability = jnp.log(self.probability)
         terms = log_probability if outcome is None else log_probability + outcome
         terms = jnp.where(jnp.isneginf(log_probability), -jnp.inf, terms)
         return [[row[b] + following[b] for b in range(len(following))] for row in terms]
 
-    def log_expect_exp(self, values: Float[Array, " S"], outcome: Float[Array, "A B S"] | None) -> Rows:
+    def log_expect_exp(self, values: Float[ArrayLike, " S"], outcome: Float[ArrayLike, "A B S"] | None) -> Rows:
         return [log_sum_exp(terms) for terms in self._log_terms(values, outcome)]
 
-    def tilt(self, values: Float[Array, " S"], outcome: Float[Array, "A B S"] | None) -> SparseTransitions:
+    def tilt(self, values: Float[ArrayLike, " S"], outcome: Float[ArrayLike, "A B S"] | None) -> SparseTransitions:
         terms = jnp.stack([jnp.stack(row) for row in self._log_terms(values, outcome)])
         top = jnp.max(terms, axis=1, keepdims=True)
         weight = jnp.exp(terms - jnp.where(jnp.isneginf(top), 0.0, top))
         total = jnp.sum(weight, axis=1, keepdims=True)
         return SparseTransitions(self.successors, weight / jnp.where(total > 0, total, 1.0), self.available)
 
-    def expect_outcome(self, outcome: Float[Array, "A B S"]) -> Rows:
+    def expect_outcome(self, outcome: Float[ArrayLike, "A B S"]) -> Rows:
         return [self._mean(p, list(row)) for p, row in zip(self.probability, outcome, strict=True)]
 
-    def outcome_visits(self, pairs: Rows) -> Float[Array, "A B S"]:
+    def outcome_visits(self, pairs: Rows) -> Float[ArrayLike, "A B S"]:
         return jnp.stack([mass * p for mass, p in zip(pairs, self.probability, strict=True)])
 
     def successors_of(

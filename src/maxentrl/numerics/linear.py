@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,7 +17,8 @@ from jaxtyping import Float
 
 from maxentrl.status import Failure, Status
 
-RightSide = Float[np.ndarray, " S"] | Float[np.ndarray, "S K"]
+Compressed: TypeAlias = sp.csc_array | sp.csr_array
+RightSide: TypeAlias = Float[np.ndarray, " S"] | Float[np.ndarray, "S K"]
 
 
 class AbstractFactorisation(abc.ABC):
@@ -60,13 +63,24 @@ class DirectSolver(AbstractLinearSolver):
     def factorise(self, matrix: sp.sparray) -> AbstractFactorisation:
         matrix = sp.csc_array(matrix)
         matrix.sum_duplicates()
-        factors = sla.splu(
+        factors = _factors(sla.splu, matrix)
+        return _Factors(matrix, factors, self)
+
+
+def _factors(factorise: Callable[..., sla.SuperLU], matrix: sp.csc_array, **options: float) -> sla.SuperLU:
+    """Complete or incomplete LU in symmetric mode, a singular matrix refused by name."""
+    if not np.isfinite(matrix.data).all():
+        raise Failure(Status.NON_FINITE, "the matrix of a linear system holds NaN or infinity")
+    try:
+        return factorise(
             sp.csc_matrix(matrix),
             permc_spec="MMD_AT_PLUS_A",
             diag_pivot_thresh=0.0,
             options={"SymmetricMode": True},
+            **options,
         )
-        return _Factors(matrix, factors, self)
+    except RuntimeError as error:
+        raise Failure(Status.INACCURATE_SOLVE, f"the matrix is singular ({error})") from error
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,7 +95,9 @@ class _Factors(AbstractFactorisation):
     def solve_transposed(self, right_side: RightSide) -> RightSide:
         return self._refined(self.matrix.T, right_side, "T")
 
-    def _refined(self, matrix: sp.sparray, right_side: RightSide, side: str) -> RightSide:
+    def _refined(self, matrix: Compressed, right_side: RightSide, side: str) -> RightSide:
+        if not np.isfinite(right_side).all():
+            raise Failure(Status.NON_FINITE, "the right-hand side of a linear system holds NaN or infinity")
         solution = self.factors.solve(right_side, trans=side)
         for _ in range(self.solver.refinements):
             residual = right_side - matrix @ solution
@@ -94,7 +110,7 @@ class _Factors(AbstractFactorisation):
         return solution
 
 
-def backward_error(matrix: sp.sparray, solution: RightSide, right_side: RightSide, residual: RightSide) -> float:
+def backward_error(matrix: Compressed, solution: RightSide, right_side: RightSide, residual: RightSide) -> float:
     """max_i |residual_i| / (|A||x| + |b|)_i: the relative change of A and b for which x is exact (Oettli & Prager)."""
     scale = abs(matrix) @ np.abs(solution) + np.abs(right_side)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -120,14 +136,7 @@ class IterativeSolver(AbstractLinearSolver):
 
     def factorise(self, matrix: sp.sparray) -> AbstractFactorisation:
         matrix = sp.csc_array(matrix)
-        factors = sla.spilu(
-            sp.csc_matrix(matrix),
-            drop_tol=self.drop_tolerance,
-            fill_factor=self.fill_factor,
-            permc_spec="MMD_AT_PLUS_A",
-            diag_pivot_thresh=0.0,
-            options={"SymmetricMode": True},
-        )
+        factors = _factors(sla.spilu, matrix, drop_tol=self.drop_tolerance, fill_factor=self.fill_factor)
         return _Krylov(matrix, factors, self)
 
 
@@ -143,23 +152,28 @@ class _Krylov(AbstractFactorisation):
     def solve_transposed(self, right_side: RightSide) -> RightSide:
         return self._each(self.matrix.T, right_side, "T")
 
-    def _each(self, matrix: sp.sparray, right_side: RightSide, side: str) -> RightSide:
+    def _each(self, matrix: Compressed, right_side: RightSide, side: str) -> RightSide:
         if right_side.ndim == 2:
             return np.stack([self._each(matrix, column, side) for column in right_side.T], axis=1)
-        if not right_side.any():
+        size = float(np.linalg.norm(right_side))
+        if size == 0.0:
             return np.zeros_like(right_side)
+        if not np.isfinite(size):
+            raise Failure(Status.NON_FINITE, "the right-hand side of a linear system holds NaN or infinity")
+        unit = right_side / size  # SciPy calls inner products below eps² a breakdown, whatever the scale
         precondition = sla.LinearOperator(matrix.shape, lambda b: self.preconditioner.solve(b, trans=side))
-        solution = self.preconditioner.solve(right_side, trans=side)
-        for _ in range(3):  # BiCGSTAB may break down; it goes on from where it stopped
-            solution, _ = sla.bicgstab(
-                matrix,
-                right_side,
-                x0=solution,
-                rtol=self.solver.tolerance,
-                maxiter=self.solver.max_iterations,
-                M=precondition,
-            )
-            error = np.linalg.norm(right_side - matrix @ solution) / np.linalg.norm(right_side)
-            if error <= 10 * self.solver.tolerance:
-                return solution
+        solution, error = self.preconditioner.solve(unit, trans=side), np.inf
+        with np.errstate(all="ignore"):
+            for _ in range(3):  # BiCGSTAB may break down; it goes on from where it stopped
+                solution, _ = sla.bicgstab(
+                    matrix,
+                    unit,
+                    x0=solution,
+                    rtol=self.solver.tolerance,
+                    maxiter=self.solver.max_iterations,
+                    M=precondition,
+                )
+                error = float(np.linalg.norm(unit - matrix @ solution))
+                if error <= 10 * self.solver.tolerance:
+                    return solution * size
         raise Failure(Status.INACCURATE_SOLVE, f"relative residual {error:.1e} after BiCGSTAB")

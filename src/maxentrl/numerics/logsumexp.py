@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import reduce
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-Rows = Sequence[Float[Array, " S"]]
+from maxentrl.numerics.types import Rows
 
 
 def maximum(rows: Rows) -> Float[Array, " S"]:

@@ -7,9 +7,9 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
-ArrayLike = Array | np.ndarray
+from maxentrl.numerics.types import ArrayLike
 
 
 @jax.tree_util.register_dataclass
@@ -27,9 +27,9 @@ class RewardTable:
             ``SparseTransitions.probability``; None where the reward does not depend on s'.
     """
 
-    pair: Float[ArrayLike, "*T A S"]
-    terminal: Float[ArrayLike, " S"]
-    outcome: Float[ArrayLike, "A B S"] | None = None
+    pair: Float[ArrayLike, "... A S"]
+    terminal: Float[ArrayLike, "... S"]
+    outcome: Float[ArrayLike, "... A B S"] | None = None
 
     @staticmethod
     def from_states(state: Float[ArrayLike, " S"], n_actions: int) -> RewardTable:
@@ -48,7 +48,7 @@ class RewardTable:
         """Whether each step has its own table."""
         return self.pair.ndim == 3
 
-    def inner(self, other: RewardTable) -> Float[Array, ""]:
+    def inner(self, other: RewardTable) -> Float[ArrayLike, ""]:
         """⟨self, other⟩ over all entries: expected total reward when ``other`` holds visits."""
         total = jnp.vdot(self.pair, other.pair) + jnp.vdot(self.terminal, other.terminal)
         if self.outcome is not None and other.outcome is not None:

@@ -14,13 +14,13 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Bool, Float
 
 from maxentrl.mdp.transitions import AbstractTransitions
-from maxentrl.numerics.logsumexp import Rows, log_sum_exp, maximum
+from maxentrl.numerics.logsumexp import log_sum_exp, maximum
+from maxentrl.numerics.types import ArrayLike, Rows
 from maxentrl.planning.problem import SoftProblem
 
-ArrayLike = Array | np.ndarray
 TIE = 1e-9
 """Relative difference below which hard planning calls two action values equal."""
 
@@ -48,7 +48,7 @@ class Backup:
     discount: Float[ArrayLike, ""]
     form: Literal["soft", "hard", "optimistic"] = dataclasses.field(metadata={"static": True})
 
-    def action_values(self, following: Float[Array, " S"], weight: Float[Array, "A S"]) -> Rows:
+    def action_values(self, following: Float[ArrayLike, " S"], weight: Float[ArrayLike, "A S"]) -> Rows:
         """Q/τ for each action, given u of the states one step later."""
         if self.form == "optimistic":
             ahead = self.transitions.log_expect_exp(following, self.outcome)
@@ -56,16 +56,16 @@ class Backup:
             ahead = [self._discounted(row) for row in self.transitions.expect(following)]
         return [row + later for row, later in zip(weight, ahead, strict=True)]
 
-    def _discounted(self, row: Float[Array, " S"]) -> Float[Array, " S"]:
+    def _discounted(self, row: Float[ArrayLike, " S"]) -> Float[ArrayLike, " S"]:
         return jnp.where(self.discount == 0, 0.0, self.discount * row)
 
-    def values(self, following: Float[Array, " S"], weight: Float[Array, "A S"]) -> Float[Array, " S"]:
+    def values(self, following: Float[ArrayLike, " S"], weight: Float[ArrayLike, "A S"]) -> Float[ArrayLike, " S"]:
         """V/τ now, given u of the states one step later."""
         rows = self.action_values(following, weight)
         chosen = maximum(rows) if self.form == "hard" else log_sum_exp(rows)
         return jnp.where(self.ends, self.end_value, chosen)
 
-    def log_policy(self, following: Float[Array, " S"], weight: Float[Array, "A S"]) -> Rows:
+    def log_policy(self, following: Float[ArrayLike, " S"], weight: Float[ArrayLike, "A S"]) -> Rows:
         """log π(a|s) for each action; -inf everywhere in states with nothing to choose."""
         rows = self.action_values(following, weight)
         if self.form == "hard":
@@ -80,19 +80,24 @@ class Backup:
         return [jnp.where(self.ends, -jnp.inf, row - normaliser) for row in rows]
 
     def flow(
-        self, mass: Float[Array, " S"], following: Float[Array, " S"], weight: Float[Array, "A S"]
-    ) -> tuple[Rows, Float[Array, " S"]]:
+        self, mass: Float[ArrayLike, " S"], following: Float[ArrayLike, " S"], weight: Float[ArrayLike, "A S"]
+    ) -> tuple[Rows, Float[ArrayLike, " S"]]:
         """Visits of pairs that leave ``mass`` under the policy, and the mass that arrives (discounted)."""
         pairs = [mass * jnp.exp(row) for row in self.log_policy(following, weight)]
         return pairs, self.discount * self.dynamics(following).push(pairs)
 
-    def dynamics(self, following: Float[Array, " S"]) -> AbstractTransitions:
+    def dynamics(self, following: Float[ArrayLike, " S"]) -> AbstractTransitions:
         """The transitions under which visits are counted: the posterior ones for the trajectory-level form."""
         return self.transitions.tilt(following, self.outcome) if self.form == "optimistic" else self.transitions
 
 
 def make_backup(problem: SoftProblem) -> Backup:
     """The backup of a problem, with arrays on the host; a pytree to be passed to jitted functions."""
+    return make_backup_ending(problem, problem.ends)
+
+
+def make_backup_ending(problem: SoftProblem, ends: Bool[np.ndarray, " S"]) -> Backup:
+    """The backup of a problem in which other states end the episode than its own."""
     temperature = problem.temperature
     scale = 1.0 if temperature in (0.0, math.inf) else temperature
     pair, end_value, outcome = (
@@ -107,14 +112,16 @@ def make_backup(problem: SoftProblem) -> Backup:
         pair = np.where(np.isneginf(pair), -np.inf, 0.0)
         end_value = np.where(np.isneginf(end_value), -np.inf, 0.0)
     weight = pair / scale
-    if problem.log_reference is not None and temperature > 0:
-        weight = weight + problem.log_reference
-    allowed = np.asarray(problem.mdp.transitions.available) & ~(problem.mdp.terminal | problem.ends)
+    if problem.log_reference is not None:
+        reference = np.asarray(problem.log_reference)
+        # At temperature 0 a reference only says which moves there are: the limit of τ log q.
+        weight = weight + (reference if temperature > 0 else np.where(np.isneginf(reference), -np.inf, 0.0))
+    allowed = np.asarray(problem.mdp.transitions.available) & ~(problem.mdp.terminal | ends)
     return Backup(
         transitions=problem.mdp.transitions,
         weight=np.where(allowed, weight, -np.inf),
         outcome=None if outcome is None else np.asarray(outcome) / scale,
-        ends=problem.ends,
+        ends=ends,
         end_value=end_value / scale,
         discount=np.asarray(problem.discount),
         form="optimistic" if problem.optimistic else "hard" if temperature == 0 else "soft",

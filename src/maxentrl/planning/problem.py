@@ -113,14 +113,17 @@ def _value_problems(problem: SoftProblem) -> list[str]:
     problems = []
     if not problem.temperature >= 0:
         problems.append(f"temperature = {problem.temperature}: expected τ ≥ 0 (0 plans without entropy)")
-    for name, table in (("pair", problem.reward.pair), ("terminal", problem.reward.terminal)):
-        table = np.asarray(table)
+    tables = {f"reward.{part.name}": getattr(problem.reward, part.name) for part in dataclasses.fields(problem.reward)}
+    for name, given in {**tables, "log_reference": problem.log_reference}.items():
+        if given is None:
+            continue
+        table = np.asarray(given)
         bad = np.argwhere(np.isnan(table) | np.isposinf(table))
         if len(bad):
             state = problem.mdp.state_name(int(bad[0][-1]))
             problems.append(
-                f"reward.{name} is {table[tuple(bad[0])]} at state {state} (and {len(bad) - 1} more entries): rewards "
-                "are finite, or -inf for a forbidden move"
+                f"{name} is {table[tuple(bad[0])]} at state {state} (and {len(bad) - 1} more entries): expected finite "
+                "numbers, or -inf for a forbidden move"
             )
     if problem.optimistic and isinstance(problem.time, Discounted):
         problems.append(

@@ -7,10 +7,11 @@ import math
 from functools import cached_property
 from typing import TypeAlias
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
-from maxentrl.numerics.linear import AbstractLinearSolver, DirectSolver
+from maxentrl.numerics.linear import AbstractFactorisation, AbstractLinearSolver, DirectSolver
 from maxentrl.numerics.precision import double_precision
 from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.planning.backup import Backup, make_backup
@@ -72,6 +73,8 @@ class SoftSolution:
         iterations: backups or Newton steps taken.
         residual: max |V − T(V)|, in units of the temperature, at the end.
         linear_solver: how visits of a stationary policy are solved for.
+        factors: I − γP_π factorised, where the solver has done so; else it is done when visits are asked for.
+        error_bound: largest error of ``scaled_values`` that the solver vouches for; None where it has no bound.
     """
 
     problem: SoftProblem
@@ -81,6 +84,8 @@ class SoftSolution:
     iterations: int
     residual: float
     linear_solver: AbstractLinearSolver = DirectSolver()
+    factors: AbstractFactorisation | None = None
+    error_bound: float | None = None
 
     @cached_property
     def backup(self) -> Backup:
@@ -93,8 +98,8 @@ class SoftSolution:
         temperature = self.problem.temperature
         if temperature == math.inf:
             raise InvalidInput(
-                "values grow without bound as the temperature does; at temperature inf read scaled_values (the greatest "
-                "entropy to go, in nats) and policy"
+                "values grow without bound as the temperature does; at temperature inf read scaled_values (the "
+                "greatest entropy to go, in nats) and policy"
             )
         return temperature or 1.0
 
@@ -130,7 +135,7 @@ class SoftSolution:
     @cached_property
     def chain(self) -> PolicyChain:
         """The stationary policy's chain, factorised once for all visits."""
-        return policy_chain(self.backup, self.scaled_values, self.linear_solver)
+        return policy_chain(self.backup, self.scaled_values, self.factors or self.linear_solver)
 
     def value(self, start: Start) -> float:
         """Soft value of the start, in reward units: Σ_s d₀(s) V(s); ∂value/∂r is the occupancy from the same start.
@@ -147,6 +152,33 @@ class SoftSolution:
             raise InvalidInput("log_partition = value/temperature does not exist at temperature 0; use value")
         mass = self.source(start)
         return float(np.sum(mass[mass != 0] * self.scaled_values[mass != 0]))
+
+    def joint_value(self, start: Float[np.ndarray, " S"]) -> float:
+        """τ log Σ_s d₀(s) exp(V(s)/τ): the trajectory-level value of a start *distribution* d₀, (S,), in reward units.
+
+        It counts the start among what luck decides, and is at least :meth:`value`; ∂joint_value/∂r is the occupancy
+        from :meth:`joint_start`. Source: Ziebart et al. (2008), whose paths include their start.
+
+        Raises:
+            InvalidInput: d₀ is negative somewhere, or the temperature is 0 or infinite.
+        """
+        return self.scale * self._joint(start)[1]
+
+    def joint_start(self, start: Float[np.ndarray, " S"]) -> Float[np.ndarray, " S"]:
+        """d₀(s) exp(V(s)/τ)/Z: the start that the trajectory-level form expects, (S,); give it to :meth:`occupancy`."""
+        log_mass, total = self._joint(start)
+        if total == -math.inf:
+            raise Failure(Status.UNREACHABLE_GOAL, "from every start that has probability")
+        return np.exp(log_mass - total)
+
+    def _joint(self, start: Float[np.ndarray, " S"]) -> tuple[Float[np.ndarray, " S"], float]:
+        mass = start_mass(start, self.problem.mdp.n_states, None)
+        if (mass < 0).any() or self.problem.temperature in (0.0, math.inf):
+            raise InvalidInput("the joint form needs a start distribution and a temperature between 0 and infinity")
+        values = self.scaled_values[0] if self.finite_horizon else self.scaled_values
+        with np.errstate(divide="ignore"):
+            log_mass = np.log(mass) + values
+        return log_mass, float(np.logaddexp.reduce(log_mass))
 
     def occupancy(self, start: Start) -> Occupancy:
         """Expected visits from a start or of a signed source, summed over time; ∂value/∂reward.
@@ -166,10 +198,7 @@ class SoftSolution:
     @double_precision
     def _visits(self, start: Start, *, per_step: bool) -> Occupancy:
         source = self.source(start)
-        lost = (source != 0) & np.isneginf(self.scaled_values)
-        if lost.any():
-            state = self.problem.mdp.state_name(int(np.argwhere(lost)[0][-1]))
-            raise Failure(Status.UNREACHABLE_GOAL, f"from state {state}")
+        self.check_reachable(source)
         wants_outcomes = self.problem.reward.outcome is not None
         if not self.finite_horizon:
             return Occupancy(self.chain.visits(source, outcomes=wants_outcomes))
@@ -177,28 +206,49 @@ class SoftSolution:
         table = sweep_visits(
             self.backup, self.scaled_values, source, per_step=per_step, outcomes=wants_outcomes and optimistic
         )
-        table = RewardTable(*(None if part is None else np.asarray(part) for part in dataclasses.astuple(table)))
+        table = jax.tree.map(np.asarray, table)
         if wants_outcomes and not optimistic:
             summed = table.pair.reshape(-1, *table.pair.shape[-2:]).sum(0)
             outcome = np.asarray(self.problem.mdp.transitions.outcome_visits(list(summed)))
             table = dataclasses.replace(table, outcome=outcome)
         return Occupancy(table)
 
+    def check_reachable(self, source: np.ndarray) -> None:
+        """Refuse a source with mass in a state from which no path leads to an end.
+
+        Raises:
+            Failure: UNREACHABLE_GOAL, naming the state.
+        """
+        lost = (source != 0) & np.isneginf(self.scaled_values)
+        if lost.any():
+            state = self.problem.mdp.state_name(int(np.argwhere(lost)[0][-1]))
+            raise Failure(Status.UNREACHABLE_GOAL, f"from state {state}")
+
     def source(self, start: Start) -> np.ndarray:
         """A start as mass: (S,), or (T+1, S) for a finite horizon."""
-        n_states = self.problem.mdp.n_states
-        if isinstance(start, int | np.integer):
-            if not 0 <= start < n_states:
-                raise InvalidInput(f"start {start} is not a state: states are 0 to {n_states - 1}")
-            mass = np.zeros(n_states)
-            mass[start] = 1.0
-        else:
-            mass = np.asarray(start, float)
-        if self.finite_horizon and mass.shape == (n_states,):
-            mass = np.concatenate([mass[None], np.zeros((len(self.scaled_values) - 1, n_states))])
-        if mass.shape != self.scaled_values.shape:
-            raise InvalidInput(
-                f"start has shape {mass.shape}: expected a state, a distribution ({n_states},)"
-                + (f" or mass at each time {self.scaled_values.shape}" if self.finite_horizon else "")
-            )
-        return mass
+        horizon = len(self.scaled_values) - 1 if self.finite_horizon else None
+        return start_mass(start, self.problem.mdp.n_states, horizon)
+
+
+def start_mass(start: Start, n_states: int, horizon: int | None) -> np.ndarray:
+    """A start as mass that enters: (S,), or (T+1, S) for a finite horizon.
+
+    Raises:
+        InvalidInput: not a state, or an array of another shape.
+    """
+    if isinstance(start, int | np.integer):
+        if not 0 <= start < n_states:
+            raise InvalidInput(f"start {start} is not a state: states are 0 to {n_states - 1}")
+        mass = np.zeros(n_states)
+        mass[start] = 1.0
+    else:
+        mass = np.asarray(start, float)
+    if horizon is not None and mass.shape == (n_states,):
+        mass = np.concatenate([mass[None], np.zeros((horizon, n_states))])
+    expected = (n_states,) if horizon is None else (horizon + 1, n_states)
+    if mass.shape != expected or not np.isfinite(mass).all():
+        raise InvalidInput(
+            f"start has shape {mass.shape}: expected a state, or finite mass: a distribution ({n_states},)"
+            + (f" or mass at each time {expected}" if horizon is not None else "")
+        )
+    return mass

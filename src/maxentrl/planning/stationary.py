@@ -3,41 +3,50 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from maxentrl.mdp.transitions import AbstractTransitions
 from maxentrl.numerics.linear import AbstractFactorisation, AbstractLinearSolver
 from maxentrl.numerics.precision import double_precision
 from maxentrl.numerics.reward_table import RewardTable
+from maxentrl.numerics.types import ArrayLike
 from maxentrl.planning.backup import Backup
 
 
 @jax.jit
-def policy_rows(backup: Backup, values: Float[Array, " S"]) -> Float[Array, "A S"]:
+def policy_rows(backup: Backup, values: Float[ArrayLike, " S"]) -> Float[ArrayLike, "A S"]:
     """log π of the stationary values u."""
     return jnp.stack(list(backup.log_policy(values, backup.weight)))
 
 
 @jax.jit
-def action_rows(backup: Backup, values: Float[Array, " S"]) -> Float[Array, "A S"]:
+def stationary_pairs(
+    backup: Backup, values: Float[ArrayLike, " S"], mass: Float[ArrayLike, " S"]
+) -> Float[ArrayLike, "A S"]:
+    """Visits of pairs where states are visited ``mass`` times: mass · π."""
+    return jnp.stack([mass * jnp.exp(row) for row in backup.log_policy(values, backup.weight)])
+
+
+@jax.jit
+def action_rows(backup: Backup, values: Float[ArrayLike, " S"]) -> Float[ArrayLike, "A S"]:
     """Q/τ of the stationary values u."""
     return jnp.stack(list(backup.action_values(values, backup.weight)))
 
 
 @jax.jit
-def backup_values(backup: Backup, values: Float[Array, " S"]) -> Float[Array, " S"]:
+def backup_values(backup: Backup, values: Float[ArrayLike, " S"]) -> Float[ArrayLike, " S"]:
     """One application of the Bellman operator."""
     return backup.values(values, backup.weight)
 
 
-@partial(jax.jit)
-def _posterior(backup: Backup, values: Float[Array, " S"]) -> AbstractTransitions:
+@jax.jit
+def posterior(backup: Backup, values: Float[ArrayLike, " S"]) -> AbstractTransitions:
+    """The dynamics under which visits are counted."""
     return backup.dynamics(values)
 
 
@@ -65,7 +74,7 @@ class PolicyChain:
         ended = np.where(self.policy.sum(0) > 0, 0.0, mass)
         return RewardTable(pair, ended, outcome)
 
-    def evaluate(self, reward: Float[np.ndarray, S *K], end_value: Float[np.ndarray, S *K]) -> np.ndarray:
+    def evaluate(self, reward: Float[np.ndarray, "S ..."], end_value: Float[np.ndarray, "S ..."]) -> np.ndarray:
         """v = (I − γ P_π)⁻¹ b with b = reward where a move is chosen and ``end_value`` where the episode ends."""
         chosen = self.policy.sum(0) > 0
         mask = chosen if reward.ndim == 1 else chosen[:, None]
@@ -73,10 +82,14 @@ class PolicyChain:
 
 
 @double_precision
-def policy_chain(backup: Backup, values: Float[np.ndarray, " S"], solver: AbstractLinearSolver) -> PolicyChain:
-    """The chain of the soft policy of values u."""
+def policy_chain(
+    backup: Backup, values: Float[np.ndarray, " S"], solver: AbstractLinearSolver | AbstractFactorisation
+) -> PolicyChain:
+    """The chain of the soft policy of values u, factorised by a solver, or with the factors of I − γP_π at hand."""
     policy = np.exp(np.asarray(policy_rows(backup, values)))
-    transitions = jax.tree.map(np.asarray, _posterior(backup, values))
+    transitions = jax.tree.map(np.asarray, posterior(backup, values))
+    if isinstance(solver, AbstractFactorisation):
+        return PolicyChain(policy, transitions, float(backup.discount), solver)
     return chain_of(policy, transitions, float(backup.discount), solver)
 
 

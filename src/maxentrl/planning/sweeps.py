@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from maxentrl.numerics.logsumexp import Rows
 from maxentrl.numerics.reward_table import RewardTable
+from maxentrl.numerics.types import ArrayLike, Rows
 from maxentrl.planning.backup import Backup
 
 
 @partial(jax.jit, static_argnames="horizon")
-def sweep_values(backup: Backup, horizon: int) -> Float[Array, "T+1 S"]:
+def sweep_values(backup: Backup, horizon: int) -> Float[ArrayLike, "times S"]:
     """u_t = V_t/τ for t = 0..T; only values are kept over time, policies are recomputed from them."""
 
     def step(following: Array, weight: Array | None) -> tuple[Array, Array]:
@@ -30,7 +30,12 @@ def sweep_values(backup: Backup, horizon: int) -> Float[Array, "T+1 S"]:
 
 @partial(jax.jit, static_argnames=("per_step", "outcomes"))
 def sweep_visits(
-    backup: Backup, values: Float[Array, "T+1 S"], source: Float[Array, "T+1 S"], *, per_step: bool, outcomes: bool
+    backup: Backup,
+    values: Float[ArrayLike, "times S"],
+    source: Float[ArrayLike, "times S"],
+    *,
+    per_step: bool,
+    outcomes: bool,
 ) -> RewardTable:
     """Expected visits when ``source[t]`` (signed) enters at time t and follows the policy.
 
@@ -69,7 +74,9 @@ def _no_outcomes(backup: Backup) -> Array:
     return jnp.zeros_like(backup.transitions.outcome_visits(rows))
 
 
-def _over_time(backup: Backup, values: Float[Array, "T+1 S"], rows: Callable[..., Rows]) -> Float[Array, "T A S"]:
+def _over_time(
+    backup: Backup, values: Float[ArrayLike, "times S"], rows: Callable[..., Rows]
+) -> Float[ArrayLike, "T A S"]:
     def step(_: None, inputs: tuple) -> tuple:
         following, weight = inputs
         return None, jnp.stack(list(rows(following, backup.weight if weight is None else weight)))
@@ -79,12 +86,12 @@ def _over_time(backup: Backup, values: Float[Array, "T+1 S"], rows: Callable[...
 
 
 @jax.jit
-def sweep_log_policy(backup: Backup, values: Float[Array, "T+1 S"]) -> Float[Array, "T A S"]:
+def sweep_log_policy(backup: Backup, values: Float[ArrayLike, "times S"]) -> Float[ArrayLike, "T A S"]:
     """log π_t(a|s) at every time."""
     return _over_time(backup, values, backup.log_policy)
 
 
 @jax.jit
-def sweep_action_values(backup: Backup, values: Float[Array, "T+1 S"]) -> Float[Array, "T A S"]:
+def sweep_action_values(backup: Backup, values: Float[ArrayLike, "times S"]) -> Float[ArrayLike, "T A S"]:
     """Q_t/τ at every time."""
     return _over_time(backup, values, backup.action_values)

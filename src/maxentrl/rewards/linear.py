@@ -8,9 +8,10 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from maxentrl.numerics.reward_table import RewardTable
+from maxentrl.numerics.types import ArrayLike
 from maxentrl.rewards.reward import AbstractReward
 from maxentrl.status import InvalidInput
 
@@ -59,7 +60,8 @@ class LinearReward(AbstractReward):
         pairs = rows(pair, (n_actions, n_states)) if pair else None
         return LinearReward(names, n_actions, rows(state, (n_states,)), pairs, rows(terminal, (n_states,)))
 
-    def table(self, parameters: Float[Array, " K"]) -> RewardTable:
+    def table(self, parameters: Float[ArrayLike, " K"]) -> RewardTable:
+        parameters = jnp.asarray(parameters)
         by_state = parameters @ jnp.asarray(self.state)
         pair = jnp.broadcast_to(by_state, (self.n_actions, *by_state.shape))
         if self.pair is not None:

@@ -6,12 +6,10 @@ import abc
 import dataclasses
 from collections.abc import Callable
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from maxentrl.numerics.reward_table import RewardTable
+from maxentrl.numerics.types import ArrayLike
 
 
 class AbstractReward(abc.ABC):
@@ -21,7 +19,7 @@ class AbstractReward(abc.ABC):
     """One name a parameter, in order."""
 
     @abc.abstractmethod
-    def table(self, parameters: Float[Array, " K"]) -> RewardTable:
+    def table(self, parameters: Float[ArrayLike, " K"]) -> RewardTable:
         """The rewards at these parameters."""
 
 
@@ -35,16 +33,7 @@ class FunctionReward(AbstractReward):
     """
 
     names: tuple[str, ...]
-    function: Callable[[Float[Array, " K"]], RewardTable]
+    function: Callable[[Float[ArrayLike, " K"]], RewardTable]
 
-    def table(self, parameters: Float[Array, " K"]) -> RewardTable:
+    def table(self, parameters: Float[ArrayLike, " K"]) -> RewardTable:
         return self.function(parameters)
-
-
-def pull_back(
-    reward: AbstractReward, parameters: Float[np.ndarray, " K"], visits: Callable[[RewardTable], RewardTable]
-) -> tuple[RewardTable, Float[Array, " K"]]:
-    """The table at θ and the gradient Σ visits · ∂table/∂θ, with visits computed from the table in between."""
-    table, pullback = jax.vjp(reward.table, jnp.asarray(parameters))
-    (gradient,) = pullback(visits(table))
-    return table, gradient

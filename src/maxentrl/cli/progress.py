@@ -1,0 +1,81 @@
+"""A fit's progress: a bar in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from maxentrl.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from maxentrl.inverse.optimise import Progress
+
+PLAIN_SECONDS = 2.0
+"""Least time between two lines where there is no terminal."""
+
+
+@contextmanager
+def fit_progress(terminal: Terminal, tolerance: float) -> Iterator[Callable[[Progress], None]]:
+    """A callback that shows evaluations, objective and gradient norm; the bar fills as the norm falls to the tolerance."""
+    if terminal.console.is_terminal:
+        with _bar(terminal, tolerance) as show:
+            yield show
+    else:
+        yield _lines(terminal)
+
+
+@contextmanager
+def _bar(terminal: Terminal, tolerance: float) -> Iterator[Callable[[Progress], None]]:
+    from rich import progress as rich_progress
+
+    columns = (
+        rich_progress.TextColumn("fit"),
+        rich_progress.BarColumn(bar_width=24),
+        rich_progress.TextColumn("{task.fields[evaluation]} evaluations"),
+        rich_progress.TextColumn("objective {task.fields[objective]}"),
+        rich_progress.TextColumn("gradient {task.fields[gradient]}"),
+        rich_progress.TimeElapsedColumn(),
+    )
+    with rich_progress.Progress(*columns, console=terminal.console) as bar:
+        task = bar.add_task("fit", total=1.0, evaluation=0, objective="–", gradient="–")
+        first, reached = math.nan, 0.0
+
+        def show(progress: Progress) -> None:
+            nonlocal first, reached
+            if math.isnan(first) and math.isfinite(progress.gradient_norm):
+                first = progress.gradient_norm
+            reached = max(reached, share_done(first, progress.gradient_norm, tolerance))
+            bar.update(
+                task,
+                completed=reached,
+                evaluation=progress.evaluation,
+                objective=f"{progress.value:.6g}",
+                gradient=f"{progress.gradient_norm:.1e}",
+            )
+
+        yield show
+
+
+def _lines(terminal: Terminal) -> Callable[[Progress], None]:
+    last = -math.inf
+
+    def show(progress: Progress) -> None:
+        nonlocal last
+        if time.monotonic() - last >= PLAIN_SECONDS:
+            last = time.monotonic()
+            terminal.say(
+                f"evaluation {progress.evaluation}: objective {progress.value:.8g}, "
+                f"gradient norm {progress.gradient_norm:.2e}, {progress.seconds:.1f} s"
+            )
+
+    return show
+
+
+def share_done(first: float, norm: float, tolerance: float) -> float:
+    """How far the logarithm of the gradient norm has come from its first value to the tolerance, in 0..1."""
+    if not (first > tolerance and math.isfinite(first) and math.isfinite(norm)):
+        return 1.0 if norm <= tolerance else 0.0
+    return min(max(math.log(first / max(norm, tolerance)) / math.log(first / tolerance), 0.0), 1.0)

@@ -1,0 +1,68 @@
+"""What a command says: text for people, JSON for programs, never both on one stream."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Cell = str | int | float | None
+
+
+class Terminal:
+    """Text goes to standard output, or to standard error where standard output carries JSON.
+
+    Attributes:
+        json: whether standard output carries one JSON object.
+    """
+
+    def __init__(self, *, json: bool) -> None:
+        self.json = json
+        self._console: Console | None = None
+
+    @property
+    def console(self) -> Console:
+        """Where text for people goes."""
+        if self._console is None:
+            from rich.console import Console
+
+            self._console = Console(stderr=self.json, highlight=False, soft_wrap=True)
+        return self._console
+
+    def say(self, text: str = "") -> None:
+        """A line of text as it is: brackets in names are no markup."""
+        self.console.print(text, markup=False)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+        """A table; numbers are aligned to the right and shown with four significant digits."""
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=Text(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+        numeric = [all(not isinstance(row[i], str) for row in rows) for i in range(len(columns))]
+        for name, right in zip(columns, numeric, strict=True):
+            table.add_column(Text(name), justify="right" if right else "left", no_wrap=right, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(shown(cell)) for cell in row))
+        self.console.print(table)
+
+    def emit(self, data: Mapping[str, Any]) -> None:
+        """The JSON object of the command, where one was asked for."""
+        if self.json:
+            from maxentrl.runs.files import to_json
+
+            sys.stdout.write(to_json(data))
+            sys.stdout.flush()
+
+
+def shown(cell: Cell) -> str:
+    """A cell as text: four significant digits, an empty cell for None."""
+    if cell is None:
+        return ""
+    if isinstance(cell, float):
+        return f"{cell:.4g}" if abs(cell) < 1e-3 or abs(cell) >= 1e4 else f"{cell:#.4g}"
+    return str(cell)

@@ -1,0 +1,142 @@
+"""What a forecast must beat: a random walk, the shortest path, and constant velocity."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cached_property
+
+import numpy as np
+import scipy.sparse as sp
+from jaxtyping import Float, Int
+from scipy.sparse.csgraph import dijkstra
+
+from maxentrl.forecast.goals import absorbing_chain
+from maxentrl.forecast.visits import chain_steps
+from maxentrl.mdp.mdp import MDP
+from maxentrl.status import Failure, InvalidInput, Status
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RandomWalk:
+    """Every available move alike: π(a|s) = 1/|A(s)|. It has a likelihood, which is the one to beat.
+
+    Attributes:
+        mdp: where the walks take place.
+    """
+
+    mdp: MDP
+
+    @cached_property
+    def chain(self) -> sp.csr_array:
+        """The transposed chain, (S, S); states without a move keep their mass."""
+        available = self.mdp.available
+        return absorbing_chain(self.mdp, available / np.maximum(available.sum(0), 1))
+
+    def log_next(self, state: int, following: int) -> float:
+        """log p(s' | s); -inf for an impossible move."""
+        with np.errstate(divide="ignore"):
+            return float(np.log(self.chain[following, state]))
+
+    def distribution(self, mass: Float[np.ndarray, " S"], steps: int) -> Float[np.ndarray, "times S"]:
+        """Probability of each state at steps 0..n, (n+1, S)."""
+        return np.stack(list(chain_steps(self.chain, np.asarray(mass, float), steps)))
+
+    def sample(self, mass: Float[np.ndarray, " S"], steps: int, count: int, *, seed: int) -> Int[np.ndarray, "K times"]:
+        """K walks of n steps, (K, n+1)."""
+        generator = np.random.default_rng(seed)
+        forward = sp.csr_array(self.chain.T.tocsr())
+        running = np.cumsum(forward.data)
+        states = np.empty((count, steps + 1), np.int64)
+        states[:, 0] = generator.choice(len(mass), size=count, p=np.asarray(mass) / np.sum(mass))
+        for step in range(steps):
+            first, last = forward.indptr[states[:, step]], forward.indptr[states[:, step] + 1]
+            before = np.where(first > 0, running[first - 1], 0.0)
+            target = before + generator.random(count) * (running[last - 1] - before)
+            link = np.clip(np.searchsorted(running, target, side="right"), first, last - 1)
+            states[:, step + 1] = forward.indices[link]
+        return states
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ShortestPath:
+    """The shortest walkable path, one cell a step, to the goal that the observed part best agrees with.
+
+    The goal is the one of smallest detour, observed length + distance(s_t, g) − distance(s_0, g). Not a probability
+    model: it is scored on distances only.
+
+    Attributes:
+        mdp: where the walks take place.
+        goals: candidate goals, (G,).
+        position: centre of each state in metres, (S, 2); None counts every move as 1.
+    """
+
+    mdp: MDP
+    goals: Int[np.ndarray, " G"]
+    position: Float[np.ndarray, "S 2"] | None = None
+
+    @cached_property
+    def _lengths(self) -> sp.csr_array:
+        matrix = sp.csr_array(self.mdp.transitions.chain(self.mdp.available.astype(float)))
+        row = np.repeat(np.arange(self.mdp.n_states), np.diff(matrix.indptr))
+        length = np.ones(matrix.nnz)
+        if self.position is not None:
+            length = np.linalg.norm(self.position[row] - self.position[matrix.indices], axis=1)
+        moving = row != matrix.indices
+        entries = (length[moving], (row[moving], matrix.indices[moving]))
+        return sp.csr_array(entries, shape=matrix.shape)
+
+    @cached_property
+    def _to_goals(self) -> tuple[np.ndarray, np.ndarray]:
+        """Distance to each goal, (G, S), and the state that follows on the way, (G, S)."""
+        reverse = sp.csr_array(self._lengths.T.tocsr())
+        distance, following = dijkstra(reverse, indices=self.goals, return_predecessors=True)
+        return np.asarray(distance), np.asarray(following)
+
+    def path(
+        self, observed: Int[np.ndarray, " t"], steps: int, *, candidates: np.ndarray | None = None
+    ) -> Int[np.ndarray, " times"]:
+        """The next n steps from the last observed state, (n+1,); the walker waits once it is at the goal.
+
+        Args:
+            observed: states seen so far, (t,), at least one.
+            steps: n.
+            candidates: which goals are allowed, (G,) of booleans; None for all.
+
+        Raises:
+            Failure: UNREACHABLE_GOAL when no goal can be reached.
+        """
+        distance, following = self._to_goals
+        first, last = observed[0], observed[-1]
+        with np.errstate(invalid="ignore"):
+            detour = np.where(np.isinf(distance[:, last]), np.inf, distance[:, last] - distance[:, first])
+        detour = np.where(np.isnan(detour) | np.isneginf(detour), distance[:, last], detour)
+        if candidates is not None:
+            detour = np.where(candidates, detour, np.inf)
+        goal = int(np.argmin(detour))
+        if np.isinf(detour[goal]):
+            raise Failure(Status.UNREACHABLE_GOAL, f"from state {self.mdp.state_name(int(last))}")
+        path = [int(last)]
+        for _ in range(steps):
+            path.append(path[-1] if path[-1] == self.goals[goal] else int(following[goal, path[-1]]))
+        return np.array(path)
+
+
+@dataclasses.dataclass(frozen=True)
+class ConstantVelocity:
+    """Straight on with the mean velocity of the last observed steps; it sees no walls. Scored on distances only.
+
+    Attributes:
+        window: number of observed moves that the velocity is averaged over, at most; 1 is the last move alone.
+    """
+
+    window: int = 8
+
+    def __post_init__(self) -> None:
+        if self.window < 1:
+            raise InvalidInput(f"window = {self.window}: a velocity needs at least one move")
+
+    def path(self, observed: Float[np.ndarray, "t 2"], steps: int) -> Float[np.ndarray, "times 2"]:
+        """Positions at steps 0..n from now, (n+1, 2), in the unit of ``observed``; at rest after one observation."""
+        moves = min(self.window, len(observed) - 1)
+        velocity = (observed[-1] - observed[-1 - moves]) / max(moves, 1)
+        return observed[-1] + np.arange(steps + 1)[:, None] * velocity

@@ -1,0 +1,184 @@
+"""Where a walker will be: the distribution at each future step, expected visits, and the time of arrival."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import scipy.sparse as sp
+from jaxtyping import Float
+
+from maxentrl.forecast.goals import GoalForecaster
+from maxentrl.numerics.linear import AbstractLinearSolver, DirectSolver
+from maxentrl.planning.stationary import chain_of
+from maxentrl.status import Failure, InvalidInput, Status
+
+NEGLIGIBLE = 1e-6
+"""Goals less probable than this are left out of a forecast; what they held is reported as ``ignored``."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class VisitsAhead:
+    """The next n steps of a walker, mixed over its possible goals. A walker that has arrived stays at its goal.
+
+    Attributes:
+        distribution: probability of each state at steps 0..n from now, (n+1, S); each row sums to one.
+        visits: expected number of the steps 0..n spent in each state, arrival counted once, (S,).
+        arrived: probability that g is the goal and was reached within k steps, (n+1, G).
+        ignored: probability of the goals that were left out as negligible (the rest is scaled up to one).
+        seconds_per_step: duration of a step, or None.
+    """
+
+    distribution: Float[np.ndarray, "times S"]
+    visits: Float[np.ndarray, " S"]
+    arrived: Float[np.ndarray, "times G"]
+    ignored: float
+    seconds_per_step: float | None
+
+    @property
+    def arrival(self) -> Arrival:
+        """The time of arrival at whichever goal."""
+        probability = np.diff(self.arrived.sum(1), prepend=0.0)
+        return Arrival(np.maximum(probability, 0.0), self.seconds_per_step)
+
+    def mean_position(self, position: Float[np.ndarray, "S 2"]) -> Float[np.ndarray, "times 2"]:
+        """Expected position at each step, in the unit of ``position``."""
+        return self.distribution @ position
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Arrival:
+    """When a walker arrives.
+
+    Attributes:
+        probability: probability of arriving at exactly step k, k = 0..n, (n+1,).
+        seconds_per_step: duration of a step, or None.
+    """
+
+    probability: Float[np.ndarray, " times"]
+    seconds_per_step: float | None = None
+
+    @property
+    def later(self) -> float:
+        """Probability of arriving after the last step computed."""
+        return float(max(0.0, 1.0 - self.probability.sum()))
+
+    @property
+    def seconds(self) -> Float[np.ndarray, " times"]:
+        """Time of each step from now, in seconds."""
+        if self.seconds_per_step is None:
+            raise InvalidInput("seconds_per_step was not given: the forecast counts steps only")
+        return np.arange(len(self.probability)) * self.seconds_per_step
+
+    def quantile(self, level: float) -> int | None:
+        """The first step by which arrival has at least this probability; None where that lies beyond the last step."""
+        reached = np.nonzero(np.cumsum(self.probability) >= level - 1e-12)[0]
+        return int(reached[0]) if len(reached) else None
+
+
+def visits_ahead(
+    forecaster: GoalForecaster, mass: Float[np.ndarray, "G S"], steps: int, *, negligible: float = NEGLIGIBLE
+) -> VisitsAhead:
+    """The distribution over states at each of the next steps.
+
+        p_k(s') = Σ_g Σ_s P_gᵏ(s → s') mass(g, s)
+
+    Args:
+        forecaster: walks to each goal.
+        mass: p(g, s) now, (G, S): ``Belief.mass``, or the last one of a filter.
+        steps: n ≥ 0.
+        negligible: goals of smaller probability are left out.
+
+    Raises:
+        InvalidInput: wrong shape or negative steps.
+    """
+    mass = _checked_mass(forecaster, mass)
+    if steps < 0:
+        raise InvalidInput(f"steps = {steps}: expected 0 or more")
+    share = mass.sum(1)
+    kept = np.nonzero(share > negligible)[0]
+    arrived = np.zeros((steps + 1, len(share)))
+    distribution = np.zeros((steps + 1, mass.shape[1]))
+    visits = np.zeros(mass.shape[1])
+    for goal in map(int, kept):
+        target = forecaster.goals[goal]
+        summed = np.zeros(mass.shape[1])
+        for step, now in enumerate(chain_steps(forecaster.chain(goal), mass[goal], steps)):
+            distribution[step] += now
+            summed += now
+            arrived[step, goal] = now[target]
+        summed[target] = arrived[-1, goal]
+        visits += summed
+    total = share[kept].sum()
+    return VisitsAhead(
+        distribution / total, visits / total, arrived / total, float(1.0 - total), forecaster.seconds_per_step
+    )
+
+
+def chain_steps(chain: sp.csr_array, mass: Float[np.ndarray, " S"], steps: int) -> Iterator[Float[np.ndarray, " S"]]:
+    """The mass at steps 0..n of a transposed chain."""
+    yield mass
+    for _ in range(steps):
+        mass = chain @ mass
+        yield mass
+
+
+def visits_until_arrival(
+    forecaster: GoalForecaster,
+    mass: Float[np.ndarray, "G S"],
+    *,
+    negligible: float = NEGLIGIBLE,
+    solver: AbstractLinearSolver | None = None,
+) -> Float[np.ndarray, " S"]:
+    """Expected visits of each state until the goal is reached, arrival included, mixed over goals, (S,).
+
+    d = Σ_g (I − P_gᵀ)⁻¹ mass_g: one sparse factorisation a goal. Its sum less one is the expected time to arrival.
+
+    Raises:
+        Failure: UNREACHABLE_GOAL when mass lies where its goal cannot be reached.
+    """
+    return _over_goals(forecaster, mass, negligible, lambda goal, source: _visits_of(forecaster, goal, source, solver))
+
+
+def expected_steps(
+    forecaster: GoalForecaster,
+    mass: Float[np.ndarray, "G S"],
+    *,
+    negligible: float = NEGLIGIBLE,
+    solver: AbstractLinearSolver | None = None,
+) -> float:
+    """Expected number of steps until arrival, exactly; times ``seconds_per_step`` for seconds."""
+    return float(visits_until_arrival(forecaster, mass, negligible=negligible, solver=solver).sum()) - 1.0
+
+
+def _over_goals(
+    forecaster: GoalForecaster,
+    mass: np.ndarray,
+    negligible: float,
+    visits: Callable[[int, np.ndarray], Float[np.ndarray, " S"]],
+) -> Float[np.ndarray, " S"]:
+    mass = _checked_mass(forecaster, mass)
+    share = mass.sum(1)
+    kept = np.nonzero(share > negligible)[0]
+    return np.sum([visits(int(goal), mass[goal]) for goal in kept], axis=0) / share[kept].sum()
+
+
+def _visits_of(
+    forecaster: GoalForecaster, goal: int, source: np.ndarray, solver: AbstractLinearSolver | None
+) -> Float[np.ndarray, " S"]:
+    lost = (source > 0) & np.isneginf(forecaster.scaled_values[goal])
+    if lost.any():
+        raise Failure(Status.UNREACHABLE_GOAL, f"from state {forecaster.mdp.state_name(int(np.argmax(lost)))}")
+    policy = np.exp(forecaster.log_policy(np.array(goal), np.arange(forecaster.mdp.n_states)))
+    chain = chain_of(policy, forecaster.mdp.transitions, 1.0, solver or DirectSolver())
+    return chain.factors.solve_transposed(source)
+
+
+def _checked_mass(forecaster: GoalForecaster, mass: np.ndarray) -> Float[np.ndarray, "G S"]:
+    mass = np.asarray(mass, float)
+    if mass.shape != forecaster.scaled_values.shape:
+        raise InvalidInput(f"mass has shape {mass.shape}: expected (goals, states) {forecaster.scaled_values.shape}")
+    if not (mass >= 0).all() or not abs(mass.sum() - 1.0) < 1e-6:
+        raise InvalidInput(f"mass must be probabilities that sum to one; they sum to {mass.sum():g}")
+    return mass

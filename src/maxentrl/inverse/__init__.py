@@ -1,0 +1,1 @@
+"""Learning rewards: objectives, fits, certificates and standard errors."""

@@ -1,0 +1,83 @@
+"""What a fit can show for itself: how it ended, and how far its optimum is from the conditions of one."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Float
+
+from maxentrl.inverse.feature_matching import FeatureMatching
+from maxentrl.inverse.optimise import Optimum
+from maxentrl.inverse.separation import find_escape
+from maxentrl.inverse.target import FitTarget
+from maxentrl.status import Status
+
+SUSPICIOUS = 30.0
+"""Parameters beyond this many of their scales make a fit look for directions without a maximum."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Certificate:
+    """The evidence for a fit.
+
+    Attributes:
+        status: how it ended; ``status.value`` is the sentence for a user.
+        detail: the features or figures that belong to the status; empty where there are none.
+        gradient_norm: Euclidean norm of the projected gradient over the total weight, nats per unit of θ.
+        residual: data − model features, in feature units, summed over weighted trajectories; one a parameter, (K,).
+            For the likelihood, τ · ∂ℓ/∂θ.
+        duality_gap: |θᵀ residual|, in reward units: what the policy's expected reward differs from the demonstrations'
+            (zero at an interior optimum without prior); None for the likelihood, which is not a dual.
+        evaluations: of objective and gradient.
+        seconds: taken by the optimiser.
+    """
+
+    status: Status
+    detail: str
+    gradient_norm: float
+    residual: Float[np.ndarray, " K"]
+    duality_gap: float | None
+    evaluations: int
+    seconds: float
+
+    def __str__(self) -> str:
+        gap = "" if self.duality_gap is None else f", duality gap {self.duality_gap:.2e}"
+        largest = float(np.abs(self.residual).max(initial=0.0))
+        return (
+            f"{self.status.value}{': ' + self.detail if self.detail else ''}\n"
+            f"gradient norm {self.gradient_norm:.2e}, largest residual {largest:.2e}{gap}, "
+            f"{self.evaluations} evaluations, {self.seconds:.2f} s"
+        )
+
+
+def certify(target: FitTarget, start: Float[np.ndarray, " F"], optimum: Optimum, smallest: float) -> Certificate:
+    """The certificate of an optimum; looks for a direction without maximum where one is to be feared.
+
+    Args:
+        target: what was maximised.
+        start: the feasible point at which the fit began.
+        optimum: where it ended.
+        smallest: smallest information per decision of any identified direction, in scaled parameters.
+    """
+    parameters = target.space.parameters(optimum.point.free)
+    residual = target.objective.problem.temperature * target.residual(parameters)
+    escape = find_escape(target, start, optimum.point.free) if _suspicious(target, optimum, smallest) else None
+    status, detail = (optimum.status, "") if escape is None else (escape.status, escape.detail)
+    return Certificate(
+        status=status,
+        detail=detail,
+        gradient_norm=optimum.gradient_norm,
+        residual=residual,
+        duality_gap=abs(float(parameters @ residual)) if isinstance(target.objective, FeatureMatching) else None,
+        evaluations=optimum.evaluations,
+        seconds=optimum.seconds,
+    )
+
+
+def _suspicious(target: FitTarget, optimum: Optimum, smallest: float) -> bool:
+    if optimum.status is Status.INTERRUPTED:
+        return False
+    far = np.max(np.abs(optimum.point.free) / target.scales(optimum.point.free), initial=0.0) > SUSPICIOUS
+    flat = smallest < max(1e-5, 1e2 * optimum.gradient_norm)
+    return optimum.status is not Status.CONVERGED or bool(far) or flat

@@ -1,0 +1,85 @@
+"""The Jacobian of a reward table in its parameters: for a linear reward, the features."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from maxentrl.mdp.transitions import AbstractTransitions
+from maxentrl.numerics.precision import double_precision
+from maxentrl.numerics.reward_table import RewardTable
+from maxentrl.rewards.linear import LinearReward
+from maxentrl.rewards.reward import AbstractReward
+
+MAXIMUM_PARAMETERS = 2000
+"""Most parameters for which Jacobians and Hessians are formed."""
+
+ArrayLike = Array | np.ndarray
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Columns:
+    """∂table/∂θ, one leading axis for the parameters.
+
+    Attributes:
+        pair: ∂r(s, a)/∂θ, (K, A, S), or (K, T, A, S) where each step has its own.
+        terminal: (K, S).
+        outcome: (K, A, B, S), or None.
+    """
+
+    pair: Float[ArrayLike, "K *T A S"]
+    terminal: Float[ArrayLike, "K S"]
+    outcome: Float[ArrayLike, "K A B S"] | None = None
+
+    @property
+    def per_step(self) -> bool:
+        """Whether each step has its own columns."""
+        return self.pair.ndim == 4
+
+    def over(self, temperature: float) -> Columns:
+        """In units of the temperature."""
+        outcome = None if self.outcome is None else self.outcome / temperature
+        return Columns(self.pair / temperature, self.terminal / temperature, outcome)
+
+    def averaged(self, transitions: AbstractTransitions) -> Columns:
+        """With r(s, a, s') replaced by its mean under the transitions, as the causal form sees it."""
+        if self.outcome is None:
+            return self
+        mean = np.stack([np.stack([np.asarray(row) for row in transitions.expect_outcome(c)]) for c in self.outcome])
+        return Columns(self.pair + (mean[:, None] if self.per_step else mean), self.terminal)
+
+
+@double_precision
+def table_columns(reward: AbstractReward, parameters: Float[np.ndarray, " K"]) -> Columns:
+    """∂table/∂θ at θ, by forward differentiation; the features themselves for a linear reward."""
+    if isinstance(reward, LinearReward):
+        shape = (len(reward.names), reward.n_actions, reward.state.shape[1])
+        pair = np.broadcast_to(reward.state[:, None], shape)
+        return Columns(pair if reward.pair is None else pair + reward.pair, reward.terminal)
+
+    def parts(theta: Float[Array, " K"]) -> tuple[ArrayLike, ArrayLike, ArrayLike | None]:
+        table = reward.table(theta)
+        return table.pair, table.terminal, table.outcome
+
+    jacobian = jax.jacfwd(parts)(jnp.asarray(parameters))
+    return Columns(*(None if part is None else np.moveaxis(np.asarray(part), -1, 0) for part in jacobian))
+
+
+@double_precision
+def table_curvature(
+    reward: AbstractReward, parameters: Float[np.ndarray, " K"], visits: RewardTable
+) -> Float[np.ndarray, "K K"]:
+    """Σ visits · ∂²table/∂θ²; zero for a linear reward."""
+    if isinstance(reward, LinearReward):
+        return np.zeros((len(parameters), len(parameters)))
+    weights = jax.tree.map(jnp.asarray, visits)
+
+    def total(theta: Float[Array, " K"]) -> Float[Array, ""]:
+        return reward.table(theta).inner(weights)
+
+    return np.asarray(jax.hessian(total)(jnp.asarray(parameters)))

@@ -1,0 +1,112 @@
+"""A start from which a fit can begin: rewards low enough for the partition function to be finite."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.optimize
+from jaxtyping import Float
+
+from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, table_columns
+from maxentrl.inverse.objectives import reward_table
+from maxentrl.inverse.target import FitTarget
+from maxentrl.status import Failure, InvalidInput, Status
+
+DOUBLINGS = 40
+ROWS_AT_ONCE = 400
+
+
+def feasible_start(target: FitTarget, start: Float[np.ndarray, " F"] | None = None) -> Float[np.ndarray, " F"]:
+    """``start`` if the objective is finite there, else a point along a direction that lowers every reward.
+
+    At θ = 0 the paths of an undiscounted problem are too many: on a grid of eight moves the partition function is
+    infinite. The direction d solves a linear programme over the feature rows of all pairs that can be chosen,
+    max m subject to φ(s, a)ᵀd ≤ −m within the cone of the bounds, by cutting planes; it is then lengthened until the
+    objective is finite.
+
+    Raises:
+        InvalidInput: no direction within the bounds lowers every reward.
+    """
+    space = target.space
+    begin = space.start if start is None else np.clip(start, space.lower, space.upper)
+    if _finite(target, begin):
+        return begin
+    if len(space.names) <= MAXIMUM_PARAMETERS:
+        rows, scales = _rows(target, begin), target.scales(begin)
+        direction, margin = _descent(rows, *_cone(target), scales)
+        length = 1.0 / margin if margin > 0 else 0.0
+        for _ in range(DOUBLINGS if margin > 0 else 0):
+            trial = np.clip(begin + length * direction, space.lower, space.upper)
+            if _finite(target, trial):
+                return trial
+            length *= 2.0
+        trial = _inside_bounds(target, rows, scales)
+        if trial is not None and _finite(target, trial):
+            return trial
+    raise InvalidInput(
+        "no start with a finite partition function was found within the bounds: no combination of the features makes "
+        "every move cost something. Add a constant cost per step (a feature that is 1 everywhere, with an upper bound "
+        "of 0), widen the bounds, or use a finite horizon or a discount"
+    )
+
+
+def _finite(target: FitTarget, free: Float[np.ndarray, " F"]) -> bool:
+    try:
+        target.evaluate(free)
+    except Failure as failure:
+        if failure.status is Status.INFINITE_PARTITION:
+            return False
+        raise
+    return True
+
+
+def _rows(target: FitTarget, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, "N F"]:
+    """Distinct derivatives of the rewards of available pairs in the free parameters."""
+    columns = table_columns(target.reward, target.space.parameters(free))
+    available = target.objective.problem.mdp.available
+    pair = columns.pair.reshape(len(columns.pair), -1, *available.shape)
+    same = np.array_equal(pair, np.broadcast_to(pair[:, :, :1], pair.shape))
+    chosen = pair[:, :, 0][:, :, available.any(0)] if same else pair[:, :, available]
+    return chosen.reshape(len(pair), -1).T @ target.space.matrix
+
+
+def _cone(target: FitTarget) -> tuple[np.ndarray, np.ndarray]:
+    """Directions that no bound stops: lower and upper limits of their scaled components."""
+    lower = np.where(np.isfinite(target.space.lower), 0.0, -1.0)
+    return lower, np.where(np.isfinite(target.space.upper), 0.0, 1.0)
+
+
+def _descent(rows: np.ndarray, lower: np.ndarray, upper: np.ndarray, scales: np.ndarray) -> tuple[np.ndarray, float]:
+    """d with rows · d ≤ −m for the greatest m, in scaled components within the limits; (d, m)."""
+    scaled = rows * scales
+    used = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), ROWS_AT_ONCE)).astype(int))
+    direction, margin = np.zeros(rows.shape[1]), 0.0
+    for _ in range(200):
+        cost = np.append(np.zeros(rows.shape[1]), -1.0)
+        answer = scipy.optimize.linprog(
+            cost,
+            A_ub=np.column_stack([scaled[used], np.ones(len(used))]),
+            b_ub=np.zeros(len(used)),
+            bounds=[*zip(lower, upper, strict=True), (0.0, 1e6)],
+            method="highs",
+        )
+        if answer.x is None:
+            return direction, 0.0
+        direction, margin = answer.x[:-1], float(answer.x[-1])
+        if margin <= 1e-9:
+            return direction * scales, 0.0
+        reached = scaled @ direction
+        worst = np.argsort(-reached)[:ROWS_AT_ONCE]
+        violated = worst[reached[worst] > -margin * (1 - 1e-6)]
+        if not len(np.setdiff1d(violated, used)):
+            return direction * scales, margin
+        used = np.union1d(used, violated)
+    return direction * scales, float(-(scaled @ direction).max())
+
+
+def _inside_bounds(target: FitTarget, rows: np.ndarray, scales: np.ndarray) -> np.ndarray | None:
+    """The point of the bounds (cut at a thousand scales) that makes the best reward lowest."""
+    space = target.space
+    lower, upper = np.maximum(space.lower, -1e3 * scales), np.minimum(space.upper, 1e3 * scales)
+    base = reward_table(target.reward, space.offset).pair.max() if space.fixed.any() else 0.0
+    direction, margin = _descent(rows, lower / scales, upper / scales, scales)
+    return np.clip(direction, space.lower, space.upper) if margin > base else None

@@ -1,0 +1,185 @@
+"""Fitting a reward to demonstrations, and what comes out of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+
+from maxentrl.demos.trajectories import Trajectories
+from maxentrl.inverse.certificate import Certificate, certify
+from maxentrl.inverse.columns import MAXIMUM_PARAMETERS
+from maxentrl.inverse.feasible import feasible_start
+from maxentrl.inverse.feature_matching import FeatureMatching
+from maxentrl.inverse.lbfgsb import LBFGSB
+from maxentrl.inverse.likelihood import ConditionalLikelihood
+from maxentrl.inverse.objectives import AbstractObjective, reward_table
+from maxentrl.inverse.optimise import AbstractOptimiser, Callback, Progress, silent
+from maxentrl.inverse.parameters import ParameterSpace
+from maxentrl.inverse.prior import GaussianPrior
+from maxentrl.inverse.problem import InverseProblem
+from maxentrl.inverse.summary import coefficient_table
+from maxentrl.inverse.target import FitTarget
+from maxentrl.inverse.uncertainty import Coefficient, ErrorKind, Uncertainty, uncertainty_of
+from maxentrl.mdp.time import Discounted, Time
+from maxentrl.numerics.reward_table import RewardTable
+from maxentrl.planning.problem import SoftProblem
+from maxentrl.rewards.reward import AbstractReward
+from maxentrl.status import Failure, Status
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Fit:
+    """A learnt reward, with its certificate and uncertainty.
+
+    Attributes:
+        problem: what was learnt from.
+        objective: the dual or likelihood that was maximised.
+        space: which parameters were free.
+        prior: the prior, or None.
+        parameters: θ̂, (K,), in the order of ``reward.names``.
+        value: objective plus log prior at θ̂, in nats.
+        certificate: how it ended and the evidence.
+        uncertainty: standard errors; None where the fit has no maximum, was interrupted, or has too many parameters.
+        start: θ at which it began, (K,).
+        history: every evaluation, in order.
+    """
+
+    problem: InverseProblem
+    objective: AbstractObjective
+    space: ParameterSpace
+    prior: GaussianPrior | None
+    parameters: Float[np.ndarray, " K"]
+    value: float
+    certificate: Certificate
+    uncertainty: Uncertainty | None
+    start: Float[np.ndarray, " K"]
+    history: tuple[Progress, ...]
+
+    @property
+    def status(self) -> Status:
+        """How the fit ended."""
+        return self.certificate.status
+
+    @property
+    def reward(self) -> AbstractReward:
+        """The map from θ to rewards."""
+        return self.problem.reward
+
+    @property
+    def coefficients(self) -> Mapping[str, float]:
+        """θ̂ by name."""
+        return dict(zip(self.reward.names, self.parameters.tolist(), strict=True))
+
+    def reward_table(self) -> RewardTable:
+        """The learnt rewards."""
+        return reward_table(self.reward, self.parameters)
+
+    def planning(self, time: Time) -> SoftProblem:
+        """The planning problem under the learnt reward, ready for ``solve``."""
+        return self.problem.forward(self.reward_table(), time)
+
+    def table(self, kind: ErrorKind | None = None) -> tuple[Coefficient, ...]:
+        """One row a parameter: estimate, standard error, z, p, 95 % interval; None, with a note, where not known."""
+        if self.uncertainty is not None:
+            return self.uncertainty.coefficients(self.reward.names, self.parameters, kind)
+        note = "no standard error: the fit did not converge" if not self.status.successful else ""
+        rows = zip(self.reward.names, self.parameters, strict=True)
+        return tuple(Coefficient(name, float(value), None, None, None, None, None, note) for name, value in rows)
+
+    def summary(self, kind: ErrorKind | None = None) -> str:
+        """The coefficient table, certificate and remarks as text."""
+        matching = isinstance(self.objective, FeatureMatching)
+        used = kind or (self.uncertainty.default if self.uncertainty else None)
+        head = [
+            f"{'Feature matching (dual)' if matching else 'Conditional likelihood'}: {self.value:.6f} nats",
+            f"weight {self.objective.total_weight:g}, {self.objective.n_decisions} decisions, "
+            f"temperature {self.problem.temperature:g}, {self.problem.time}",
+            f"standard errors: {used.value if used else 'none'}",
+        ]
+        remarks = list(self.uncertainty.remarks) if self.uncertainty else []
+        return "\n".join([*head, coefficient_table(self.table(kind)), str(self.certificate), *remarks])
+
+
+def default_objective(problem: InverseProblem) -> AbstractObjective:
+    """The likelihood under a discount or with censored walks, feature matching elsewhere."""
+    demonstrations = problem.demonstrations
+    if isinstance(demonstrations, Trajectories) and (
+        isinstance(problem.time, Discounted) or demonstrations.censored.any()
+    ):
+        return ConditionalLikelihood.of(problem)
+    return FeatureMatching.of(problem)
+
+
+def fit(
+    problem: InverseProblem,
+    *,
+    objective: AbstractObjective | None = None,
+    space: ParameterSpace | None = None,
+    prior: GaussianPrior | None = None,
+    optimiser: AbstractOptimiser | None = None,
+    start: Float[np.ndarray, " K"] | None = None,
+    progress: Callback = silent,
+) -> Fit:
+    """Learn θ: maximise the objective (plus log prior) over the free parameters.
+
+    Args:
+        problem: decision process, reward and demonstrations.
+        objective: ``FeatureMatching.of(problem)`` or ``ConditionalLikelihood.of(problem)``; by default see
+            :func:`default_objective`.
+        space: bounds, fixed and tied parameters; all free by default.
+        prior: a Gaussian prior; none by default.
+        optimiser: ``LBFGSB()`` by default.
+        start: θ to begin at, for instance a checkpoint's; by default the space's start. An infeasible one is replaced
+            (see ``feasible_start``).
+        progress: called at every evaluation.
+
+    Returns:
+        A fit whose ``status`` says whether it may be used; a fit without a maximum, one that stalled or one that was
+        interrupted is returned too, with the best point found and no standard errors.
+
+    Raises:
+        InvalidInput: demonstrations, bounds or features that cannot be used.
+        Failure: UNREACHABLE_GOAL where a demonstration cannot arrive.
+    """
+    space = ParameterSpace.of(problem.reward.names) if space is None else space
+    target = FitTarget(default_objective(problem) if objective is None else objective, problem.reward, space, prior)
+    begin = feasible_start(target, None if start is None else space.free_of(start))
+    history: list[Progress] = []
+
+    def log(step: Progress) -> None:
+        history.append(step)
+        progress(step)
+
+    optimum = (LBFGSB() if optimiser is None else optimiser).maximise(target, begin, log)
+    uncertainty, smallest = _uncertainty(target, optimum.point.free, optimum.status)
+    certificate = certify(target, begin, optimum, smallest)
+    return Fit(
+        problem=problem,
+        objective=target.objective,
+        space=space,
+        prior=prior,
+        parameters=space.parameters(optimum.point.free),
+        value=optimum.point.value,
+        certificate=certificate,
+        uncertainty=uncertainty if certificate.status.successful else None,
+        start=space.parameters(begin),
+        history=tuple(history),
+    )
+
+
+def _uncertainty(target: FitTarget, free: Float[np.ndarray, " F"], status: Status) -> tuple[Uncertainty | None, float]:
+    """Standard errors where the optimiser converged, and the smallest information per decision."""
+    if status is not Status.CONVERGED or len(target.space.names) > MAXIMUM_PARAMETERS:
+        return None, np.inf
+    try:
+        uncertainty = uncertainty_of(target, free)
+    except Failure:
+        return None, np.inf
+    scales = target.scales(free)[uncertainty.interior]
+    scaled = uncertainty.identification.information * np.outer(scales, scales)
+    values = np.linalg.eigvalsh(scaled / max(target.objective.n_decisions, target.total_weight))
+    ranked = np.sort(values)[len(uncertainty.identification.null) :]
+    return uncertainty, float(ranked.min(initial=np.inf))

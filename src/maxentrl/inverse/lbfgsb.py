@@ -1,0 +1,73 @@
+"""L-BFGS-B with our own test of convergence."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import scipy.optimize
+from jaxtyping import Float
+
+from maxentrl.inverse.newton import newton_steps
+from maxentrl.inverse.optimise import AbstractOptimiser, Search
+from maxentrl.status import Status
+
+BACK_OFF = 5.0
+"""Curvature of the stand-in for infinity, so that the line search comes back to about a tenth of the step."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LBFGSB(AbstractOptimiser):
+    """Limited-memory quasi-Newton under bounds (Byrd, Lu, Nocedal & Zhu 1995), SciPy's, in scaled parameters.
+
+    Attributes:
+        gradient_tolerance: on the Euclidean norm of the projected gradient divided by the total weight of the
+            demonstrations, in nats per unit of parameter.
+        max_evaluations: of objective and gradient together.
+        memory: pairs of steps and gradient changes kept.
+        polish: Newton steps taken from where SciPy stopped before the tolerance was met; 0 for none.
+    """
+
+    gradient_tolerance: float = 1e-6
+    max_evaluations: int = 1000
+    memory: int = 20
+    polish: int = 3
+
+    def run(self, search: Search) -> Status:
+        scales = search.target.scales(search.best.free)
+        norm, gain = np.inf, -np.inf
+        while search.gradient_norm < 0.9 * norm or search.gain > gain + 1e-9 * abs(gain):
+            norm, gain = search.gradient_norm, search.gain
+            self._once(search, scales)
+            newton_steps(search, self.polish)
+        return Status.STALLED
+
+    def _once(self, search: Search, scales: Float[np.ndarray, " F"]) -> None:
+        space = search.target.space
+
+        def negative(scaled: np.ndarray) -> tuple[float, np.ndarray]:
+            outcome = search.evaluate(np.clip(scaled * scales, space.lower, space.upper))
+            if outcome is None:
+                return _stand_in(search, scaled, scales)
+            point, gain = outcome
+            return -gain, -point.gradient * scales
+
+        scipy.optimize.minimize(
+            negative,
+            search.best.free / scales,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=scipy.optimize.Bounds(space.lower / scales, space.upper / scales),
+            options={"maxcor": self.memory, "ftol": 0.0, "gtol": 0.0, "maxiter": 10**9, "maxfun": 10**9, "maxls": 40},
+        )
+
+
+def _stand_in(
+    search: Search, scaled: Float[np.ndarray, " F"], scales: Float[np.ndarray, " F"]
+) -> tuple[float, np.ndarray]:
+    """A finite bowl about the best point, steeper than the descent that led here, in place of an infinite value."""
+    step = scaled - search.best.free / scales
+    squared = max(float(step @ step), np.finfo(float).tiny)
+    slope = abs(float(search.best.gradient * scales @ step))
+    curvature = BACK_OFF * max(slope, 1e-12) / squared
+    return -search.gain + curvature * squared, 2 * curvature * step

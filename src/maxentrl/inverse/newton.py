@@ -1,0 +1,91 @@
+"""Newton's method with the exact Hessian, bounds by an active set, and rejection of infeasible steps."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Float
+
+from maxentrl.inverse.optimise import AbstractOptimiser, Search
+from maxentrl.inverse.target import Point
+from maxentrl.status import Status
+
+SUFFICIENT = 1e-4
+"""Share of the gain promised by the gradient that a step must reach (Armijo)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Newton(AbstractOptimiser):
+    """x ← P(x − t H⁻¹ g) on the parameters that no bound holds (projected Newton; Bertsekas 1982).
+
+    The Hessian is taken in scaled parameters, its eigenvalues replaced by their absolute values (the likelihood is not
+    concave everywhere) and kept away from zero.
+
+    Attributes:
+        gradient_tolerance: on the projected gradient's norm divided by the total weight of the demonstrations.
+        max_evaluations: of objective and gradient; Hessians come on top, one a step.
+        floor: smallest eigenvalue used, as a share of the largest.
+    """
+
+    gradient_tolerance: float = 1e-8
+    max_evaluations: int = 500
+    floor: float = 1e-10
+
+    def run(self, search: Search) -> Status:
+        while _step(search, self.floor):
+            pass
+        return Status.STALLED
+
+
+def newton_steps(search: Search, steps: int, floor: float = 1e-10) -> None:
+    """A few Newton steps from the best point: the last digits, where a quasi-Newton method stalls."""
+    for _ in range(steps):
+        if not _step(search, floor):
+            return
+
+
+def _step(search: Search, floor: float) -> bool:
+    """One step with its line search; whether the value rose."""
+    best = search.best
+    direction = _direction(search, best, floor)
+    slope = float(best.gradient @ direction)
+    before, length = search.gain, 1.0
+    for _ in range(60):
+        trial = np.clip(best.free + length * direction, search.target.space.lower, search.target.space.upper)
+        if np.array_equal(trial, best.free):
+            return False
+        outcome = search.evaluate(trial)
+        promised = float(best.gradient @ (trial - best.free))
+        if outcome is not None and outcome[1] - before >= SUFFICIENT * promised and promised > 0:
+            return True
+        length *= 0.1 if outcome is None else _interpolated(outcome[1] - before, slope * length)
+    return search.gain > before
+
+
+def _interpolated(gained: float, promised: float) -> float:
+    """Where the parabola through value and slope at zero and the value reached has its top, as a share of the step."""
+    share = promised / (2 * (promised - gained)) if promised > gained else 0.5
+    return float(np.clip(share, 0.1, 0.5))
+
+
+def _direction(search: Search, point: Point, floor: float) -> Float[np.ndarray, " F"]:
+    """H⁻¹ g on the parameters that no bound holds; one that would be pushed out of its bound is held, too."""
+    target = search.target
+    scales = target.scales(point.free)
+    hessian = target.hessian(point.free) * np.outer(scales, scales)
+    gradient, held = point.gradient * scales, target.space.blocked(point.free, point.gradient)
+    for _ in range(len(gradient)):
+        direction = np.zeros_like(gradient)
+        direction[~held] = _solve_positive(-hessian[np.ix_(~held, ~held)], gradient[~held], floor)
+        pushed = target.space.blocked(point.free, direction)
+        if not (pushed & ~held).any():
+            break
+        held = held | pushed
+    return direction * scales
+
+
+def _solve_positive(matrix: Float[np.ndarray, "n n"], right: Float[np.ndarray, " n"], floor: float) -> np.ndarray:
+    values, vectors = np.linalg.eigh(matrix)
+    size = np.maximum(np.abs(values), floor * max(np.abs(values).max(initial=0.0), np.finfo(float).tiny))
+    return vectors @ ((vectors.T @ right) / size)

@@ -1,0 +1,180 @@
+"""Whether an objective has a maximum: directions along which it grows for ever, or to a limit never reached.
+
+The dual of feature matching is unbounded along d iff ⟨d, data features⟩ exceeds the hard-optimal value of the reward
+φ·d, and attains its supremum only in the limit (separation) iff the two are equal while some other policy does worse.
+All such d form a cone cut out by the policies: the linear programme
+
+    max ⟨d, data − model features⟩   subject to   ⟨d, data − features of π_j⟩ ≥ 0 for the policies π_1, π_2, … so far
+
+is solved again with the hard-optimal policy of its answer until the answer is zero (there is a maximum) or no policy
+cuts it off (there is none).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import scipy.optimize
+from jaxtyping import Float
+
+from maxentrl.inverse.columns import Columns, table_columns
+from maxentrl.inverse.feature_matching import FeatureMatching
+from maxentrl.inverse.objectives import reward_table
+from maxentrl.inverse.target import FitTarget
+from maxentrl.rewards.linear import LinearReward
+from maxentrl.status import Failure, InvalidInput, Status
+
+CUTS = 60
+EQUAL = 1e-9
+"""Relative difference below which data and hard-optimal value are equal."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Escape:
+    """A direction without a maximum.
+
+    Attributes:
+        status: UNBOUNDED_DUAL or SEPARATION.
+        direction: d in θ, (K,).
+        detail: the features of largest contribution, in words.
+    """
+
+    status: Status
+    direction: Float[np.ndarray, " K"]
+    detail: str
+
+
+def find_escape(target: FitTarget, start: Float[np.ndarray, " F"], free: Float[np.ndarray, " F"]) -> Escape | None:
+    """A direction along which the target has no maximum, or None; linear rewards only.
+
+    Args:
+        target: what was fitted.
+        start: a feasible free vector, from which data − model features are taken.
+        free: where the fit ended, the source of more directions to try for the likelihood.
+    """
+    if not isinstance(target.reward, LinearReward):
+        return None
+    if target.prior is not None and (target.prior.precision > 0).all():
+        return None
+    rising = target.space.pull_back(target.residual(target.space.parameters(start)))
+    lower, upper = _cone(target)
+    direction = _cutting_planes(target, rising, lower, upper)
+    if direction is not None:
+        candidates = [*_units(direction, rising, lower, upper), direction]
+    elif isinstance(target.objective, FeatureMatching):
+        return None
+    else:
+        moved = np.clip(free - start, np.where(lower < 0, -np.inf, 0), np.where(upper > 0, np.inf, 0))
+        candidates = [*_units(np.ones_like(rising), rising, lower, upper), moved]
+    found = [e for e in (_judge(target, rising, candidate) for candidate in candidates) if e is not None]
+    unbounded = [e for e in found if e.status is Status.UNBOUNDED_DUAL]
+    return next(iter([*unbounded, *found]), None)
+
+
+def _cone(target: FitTarget) -> tuple[np.ndarray, np.ndarray]:
+    """Limits of the directions that no bound and no prior stops."""
+    space, scales = target.space, target.scales(target.space.start)
+    stopped = np.zeros(len(scales), bool)
+    if target.prior is not None:
+        stopped = space.pull_back(target.prior.precision) > 0
+    lower = np.where(np.isfinite(space.lower) | stopped, 0.0, -scales)
+    return lower, np.where(np.isfinite(space.upper) | stopped, 0.0, scales)
+
+
+def _units(
+    direction: np.ndarray, rising: np.ndarray, lower: np.ndarray, upper: np.ndarray
+) -> list[Float[np.ndarray, " F"]]:
+    """Single parameters of a direction, with the sign in which the target rises, by contribution."""
+    units = []
+    for k in np.argsort(-np.abs(direction * rising)):
+        limit = upper[k] if rising[k] > 0 else lower[k]
+        if direction[k] != 0 and limit != 0:
+            units.append(np.where(np.arange(len(direction)) == k, limit, 0.0))
+    return units
+
+
+def _judge(target: FitTarget, rising: np.ndarray, direction: Float[np.ndarray, " F"]) -> Escape | None:
+    gain, size = float(rising @ direction), float(np.abs(rising) @ np.abs(direction))
+    if not gain > 1e-9 * max(size, target.total_weight * 1e-6):
+        return None
+    full = target.space.matrix @ direction
+    table = reward_table(target.reward, full)
+    try:
+        hard = target.objective.hard_value(table)
+    except Failure:
+        return None
+    data = target.objective.data_value(table, full)
+    tolerance = EQUAL * (abs(hard) + abs(data) + abs(gain))
+    if data < hard - tolerance:
+        return None
+    beyond = data > hard + tolerance and isinstance(target.objective, FeatureMatching)
+    status = Status.UNBOUNDED_DUAL if beyond else Status.SEPARATION
+    parts = np.argsort(-np.abs(direction * rising))
+    named = [
+        f"{target.space.free_names[k]} ({'more' if direction[k] > 0 else 'less'})"
+        for k in parts[:5]
+        if abs(direction[k] * rising[k]) > 1e-6 * size
+    ]
+    words = "the demonstrations hold at least as much as any policy can reach of"
+    return Escape(status, full, f"{words} {', '.join(named)}: {data:.6g} against {hard:.6g}")
+
+
+def _cutting_planes(
+    target: FitTarget, rising: np.ndarray, lower: np.ndarray, upper: np.ndarray
+) -> Float[np.ndarray, " F"] | None:
+    """A direction that no deterministic policy cuts off, or None."""
+    objective = _matching(target)
+    if objective is None:
+        return None
+    cuts: list[np.ndarray] = []
+    for _ in range(CUTS):
+        answer = scipy.optimize.linprog(
+            -rising,
+            A_ub=-np.array(cuts) if cuts else None,
+            b_ub=np.zeros(len(cuts)) if cuts else None,
+            bounds=list(zip(lower, upper, strict=True)),
+            method="highs",
+        )
+        size = float(np.abs(rising) @ np.maximum(-lower, upper))
+        if answer.x is None or -answer.fun <= 1e-8 * max(size, 1e-6 * target.total_weight):
+            return None
+        direction = np.where(np.abs(answer.x) > 1e-9 * np.maximum(-lower, upper), answer.x, 0.0)
+        cut = _cut(target, objective, direction)
+        if cut is None:
+            return None
+        if cut @ direction >= -EQUAL * float(np.abs(cut) @ np.abs(direction)) - 1e-12:
+            return direction
+        cuts.append(cut / np.abs(cut).max())
+    return None
+
+
+def _matching(target: FitTarget) -> FeatureMatching | None:
+    """The dual whose cone is searched: the objective itself, or its twin for complete walks."""
+    if isinstance(target.objective, FeatureMatching):
+        return target.objective
+    try:
+        return FeatureMatching.of(target.objective.problem)
+    except InvalidInput:
+        return None
+
+
+def _cut(target: FitTarget, objective: FeatureMatching, direction: np.ndarray) -> np.ndarray | None:
+    """Data features − features of the hard-optimal policy of reward φ·d, in the free parameters."""
+    full = target.space.matrix @ direction
+    columns = table_columns(target.reward, full)
+    table = reward_table(target.reward, full)
+    features = objective.problem.temperature * objective.linear_term.copy()
+    if objective.data is not None:
+        features += _features_of(columns, objective.data.pair, objective.data.terminal)
+    try:
+        for g, solution in enumerate(objective.planner.solve(objective.problem.forward_hard, table)):
+            visits = solution.occupancy(objective.source(g, solution)).visits
+            features -= _features_of(columns, np.asarray(visits.pair), np.asarray(visits.terminal))
+    except Failure:
+        return None
+    return target.space.matrix.T @ features
+
+
+def _features_of(columns: Columns, pair: np.ndarray, terminal: np.ndarray) -> Float[np.ndarray, " K"]:
+    return np.einsum("kas,as->k", columns.pair, pair) + columns.terminal @ terminal

@@ -1,0 +1,139 @@
+"""The function that a fit maximises: objective, reward, free parameters and prior put together."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+
+from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, table_columns
+from maxentrl.inverse.derivatives import objective_hessian
+from maxentrl.inverse.objectives import AbstractObjective, value_and_gradient
+from maxentrl.inverse.parameters import ParameterSpace
+from maxentrl.inverse.prior import GaussianPrior
+from maxentrl.rewards.reward import AbstractReward
+from maxentrl.status import Failure, InvalidInput, Status
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Point:
+    """The target at one free vector.
+
+    Attributes:
+        free: the free parameters, (F,).
+        value: objective plus log prior, in nats.
+        gradient: ∂value/∂free, (F,).
+    """
+
+    free: Float[np.ndarray, " F"]
+    value: float
+    gradient: Float[np.ndarray, " F"]
+
+
+class AbstractTarget(abc.ABC):
+    """A function of free parameters under bounds, to be maximised."""
+
+    space: ParameterSpace
+
+    @property
+    @abc.abstractmethod
+    def total_weight(self) -> float:
+        """What gradient norms are divided by: the weight of all demonstrations."""
+
+    @abc.abstractmethod
+    def evaluate(self, free: Float[np.ndarray, " F"]) -> Point:
+        """Value and gradient.
+
+        Raises:
+            Failure: INFINITE_PARTITION where the value is -inf.
+        """
+
+    @abc.abstractmethod
+    def hessian(self, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, "F F"]:
+        """∂²value/∂free², exact."""
+
+    @abc.abstractmethod
+    def scales(self, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:
+        """A typical size of each free parameter, (F,), positive: optimisers work in units of these."""
+
+    def gradient_norm(self, point: Point) -> float:
+        """Euclidean norm of the projected gradient over the total weight: the quantity that tolerances bound."""
+        return float(np.linalg.norm(self.space.projected(point.free, point.gradient)) / self.total_weight)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FitTarget(AbstractTarget):
+    """objective(reward(θ)) + log prior(θ) with θ = offset + matrix · free.
+
+    Attributes:
+        objective: the dual or the likelihood of the demonstrations.
+        reward: θ → reward table.
+        space: which parameters are free.
+        prior: a Gaussian prior, or None.
+    """
+
+    objective: AbstractObjective
+    reward: AbstractReward
+    space: ParameterSpace
+    prior: GaussianPrior | None = None
+
+    @property
+    def total_weight(self) -> float:
+        return self.objective.total_weight
+
+    def residual(self, parameters: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
+        """∂objective/∂θ without the prior: (data − model features)/τ."""
+        return value_and_gradient(self.objective, self.reward, parameters)[1]
+
+    def evaluate(self, free: Float[np.ndarray, " F"]) -> Point:
+        parameters = self.space.parameters(free)
+        value, gradient = value_and_gradient(self.objective, self.reward, parameters)
+        if self.prior is not None:
+            value += self.prior.log_density(parameters)
+            gradient = gradient + self.prior.gradient(parameters)
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            worst = int(np.argmax(~np.isfinite(gradient)))
+            raise Failure(Status.NON_FINITE, f"value {value}, gradient in '{self.space.names[worst]}'")
+        return Point(np.array(free, float), value, self.space.pull_back(gradient))
+
+    def hessian(self, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, "F F"]:
+        parameters = self.space.parameters(free)
+        full = objective_hessian(self.objective, self.reward, parameters)
+        if self.prior is not None:
+            full = full - np.diag(self.prior.precision)
+        return self.space.matrix.T @ full @ self.space.matrix
+
+    def scales(self, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:
+        return self._scales
+
+    @cached_property
+    def _scales(self) -> Float[np.ndarray, " F"]:
+        """1/√(total second moment of each feature over the pairs that can be chosen): a bound-free curvature guess."""
+        if len(self.space.names) > MAXIMUM_PARAMETERS:
+            return np.ones(len(self.space.free_names))
+        columns = table_columns(self.reward, self.space.parameters(self.space.start))
+        problem = self.objective.problem
+        subscripts = "ktas,ktas,as->k" if columns.per_step else "kas,kas,as->k"
+        share = problem.mdp.available / max(problem.mdp.available.sum(), 1)
+        moment = np.einsum(subscripts, columns.pair, columns.pair, share) + np.square(columns.terminal).mean(1)
+        if columns.outcome is not None:
+            moment = moment + np.square(columns.outcome).mean((1, 2, 3))
+        _refuse_empty(self.space, moment)
+        curvature = moment / problem.temperature**2
+        if self.prior is not None:
+            curvature = curvature + self.prior.precision / self.total_weight
+        return 1.0 / np.sqrt(self.space.matrix.T @ curvature)
+
+
+def _refuse_empty(space: ParameterSpace, moment: Float[np.ndarray, " K"]) -> None:
+    empty = [name for name, m, fixed in zip(space.names, moment, space.fixed, strict=True) if m == 0 and not fixed]
+    if empty:
+        raise InvalidInput(
+            [
+                f"feature '{name}' is zero wherever a move can be chosen: nothing can be learnt; drop it"
+                for name in empty
+            ]
+        )

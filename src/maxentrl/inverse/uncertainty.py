@@ -1,0 +1,224 @@
+"""Standard errors of a fit: classical, outer-product, robust and clustered by trajectory.
+
+With H minus the Hessian, g_it the score of a decision, g_i of a trajectory (in nats per unit of θ) and w the weights:
+
+    classical      H⁻¹
+    outer product  (Σ_i w_i Σ_t g_it g_itᵀ)⁻¹                       (Berndt, Hall, Hall & Hausman 1974)
+    robust         H⁻¹ (Σ_i w_i² Σ_t g_it g_itᵀ) H⁻¹                (Huber 1967; White 1982)
+    clustered      H⁻¹ (Σ_i w_i² g_i g_iᵀ) H⁻¹ · M/(M − 1)          (Liang & Zeger 1986)
+
+For the dual of feature matching g_i = (Φ_i − E[Φ])/τ, so the clustered form is H⁻¹ Var(Φ) H⁻¹; the classical one is
+right for it under deterministic dynamics only, because H does not contain the chance in the outcomes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import scipy.stats
+from jaxtyping import Float
+
+from maxentrl.inverse.derivatives import Scores, objective_scores
+from maxentrl.inverse.feature_matching import FeatureMatching
+from maxentrl.inverse.identification import Identification, identify
+from maxentrl.inverse.target import FitTarget
+from maxentrl.status import InvalidInput
+
+
+class ErrorKind(enum.Enum):
+    """Which covariance a standard error comes from; the value is its name in tables."""
+
+    CLASSICAL = "classical"
+    OUTER_PRODUCT = "outer product"
+    ROBUST = "robust"
+    CLUSTERED = "clustered by trajectory"
+
+
+@dataclasses.dataclass(frozen=True)
+class Coefficient:
+    """One row of the coefficient table; numbers that do not exist are None, and ``note`` says why.
+
+    Attributes:
+        name: the parameter.
+        estimate: its value.
+        standard_error: by the kind asked for.
+        z: estimate / standard error.
+        p: two-sided probability of a larger |z| were the parameter zero.
+        low: lower end of the 95 % interval.
+        high: upper end.
+        note: fixed, at a bound, tied, not identified, or empty.
+    """
+
+    name: str
+    estimate: float
+    standard_error: float | None
+    z: float | None
+    p: float | None
+    low: float | None
+    high: float | None
+    note: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Uncertainty:
+    """Covariances of the free parameters that lie inside their bounds.
+
+    Attributes:
+        interior: numbers of those free parameters, (I,).
+        identification: the null directions among them.
+        covariances: (I, I) by kind; zero along null directions.
+        matrix: ∂θ/∂(interior free parameters), (K, I).
+        notes: one remark a parameter, in the order of θ; empty where there is nothing to say.
+        remarks: what holds for the whole table.
+        default: the kind used where none is named.
+    """
+
+    interior: np.ndarray
+    identification: Identification
+    covariances: Mapping[ErrorKind, Float[np.ndarray, "I I"]]
+    matrix: Float[np.ndarray, "K I"]
+    notes: tuple[str, ...]
+    remarks: tuple[str, ...]
+    default: ErrorKind
+
+    def covariance(self, kind: ErrorKind | None = None) -> Float[np.ndarray, "K K"]:
+        """Covariance of θ, (K, K); zero for fixed parameters, those at a bound, and along null directions.
+
+        Raises:
+            InvalidInput: the kind does not exist for this fit (``remarks`` says why).
+        """
+        kind = kind or self.default
+        if kind not in self.covariances:
+            raise InvalidInput(
+                f"no {kind.value} errors for this fit: {'; '.join(self.remarks)}. There are "
+                f"{', '.join(k.value for k in self.covariances)}"
+            )
+        return self.matrix @ self.covariances[kind] @ self.matrix.T
+
+    def standard_errors(self, kind: ErrorKind | None = None) -> tuple[float | None, ...]:
+        """One a parameter, None where there is none (``notes`` says why)."""
+        variance = np.diag(self.covariance(kind))
+        return tuple(None if not self._has_error(k) else math.sqrt(max(v, 0.0)) for k, v in enumerate(variance))
+
+    def combination(self, weights: Float[np.ndarray, " K"], kind: ErrorKind | None = None) -> float | None:
+        """Standard error of Σ weights · θ, None where the combination is not identified."""
+        inner = self.matrix.T @ weights
+        null = self.identification.null
+        size = np.linalg.norm(null, axis=1) * max(float(np.linalg.norm(inner)), np.finfo(float).tiny)
+        if len(null) and np.any(np.abs(null @ inner) > 1e-6 * size):
+            return None
+        return math.sqrt(max(float(weights @ self.covariance(kind) @ weights), 0.0))
+
+    def _has_error(self, parameter: int) -> bool:
+        column = np.flatnonzero(self.matrix[parameter])
+        return len(column) > 0 and bool(self.identification.identified[column].all())
+
+    def coefficients(
+        self, names: tuple[str, ...], parameters: Float[np.ndarray, " K"], kind: ErrorKind | None = None
+    ) -> tuple[Coefficient, ...]:
+        """The coefficient table, one row a parameter."""
+        errors = self.standard_errors(kind)
+        rows = zip(names, parameters, errors, self.notes, strict=True)
+        return tuple(_coefficient(name, float(value), error, note) for name, value, error, note in rows)
+
+
+def _coefficient(name: str, value: float, error: float | None, note: str) -> Coefficient:
+    if error is None or error == 0.0:
+        return Coefficient(name, value, None, None, None, None, None, note or "no variation in the scores")
+    z, half = value / error, float(scipy.stats.norm.ppf(0.975)) * error
+    return Coefficient(name, value, error, z, float(2 * scipy.stats.norm.sf(abs(z))), value - half, value + half, note)
+
+
+def uncertainty_of(target: FitTarget, free: Float[np.ndarray, " F"]) -> Uncertainty:
+    """All kinds of standard errors at a fitted point.
+
+    Parameters at a bound are held there; with a prior, H contains its precision (Laplace posterior).
+    """
+    space, point = target.space, target.evaluate(free)
+    interior = np.flatnonzero(~space.at_bound(free))
+    information = -target.hessian(free)[np.ix_(interior, interior)]
+    found = identify(
+        tuple(space.free_names[i] for i in interior),
+        information,
+        target.scales(free)[interior],
+        max(target.objective.n_decisions, target.total_weight),
+    )
+    matrix = space.matrix[:, interior]
+    scores = objective_scores(target.objective, target.reward, space.parameters(point.free))
+    bread = found.inverse()
+    covariances, remarks = _covariances(scores, matrix, bread)
+    return Uncertainty(
+        interior,
+        found,
+        covariances,
+        matrix,
+        _notes(target, free, found, interior),
+        (*_remarks(target, found), *remarks),
+        ErrorKind.CLUSTERED if ErrorKind.CLUSTERED in covariances else ErrorKind.CLASSICAL,
+    )
+
+
+def _covariances(
+    scores: Scores, matrix: Float[np.ndarray, "K I"], bread: Float[np.ndarray, "I I"]
+) -> tuple[dict[ErrorKind, np.ndarray], list[str]]:
+    found, remarks = {ErrorKind.CLASSICAL: bread}, []
+    weight = scores.weights
+    if scores.decision is not None:
+        decision, own = scores.decision @ matrix, weight[scores.owner]
+        outer = (decision * own[:, None]).T @ decision
+        found[ErrorKind.OUTER_PRODUCT] = _inverse_within(outer, bread)
+        found[ErrorKind.ROBUST] = bread @ ((decision * own[:, None] ** 2).T @ decision) @ bread
+    else:
+        remarks.append("only feature counts are known, so there are no scores of single decisions")
+    count = int((weight > 0).sum())
+    if count > matrix.shape[1]:
+        episode = scores.episode @ matrix
+        meat = (episode * weight[:, None] ** 2).T @ episode
+        found[ErrorKind.CLUSTERED] = bread @ meat @ bread * count / (count - 1)
+    else:
+        remarks.append(f"{count} trajectories for {matrix.shape[1]} parameters: too few for clustered errors")
+    return found, remarks
+
+
+def _inverse_within(outer: Float[np.ndarray, "I I"], bread: Float[np.ndarray, "I I"]) -> Float[np.ndarray, "I I"]:
+    """Inverse of the outer product on the identified directions (the range of the bread)."""
+    size = np.sqrt(np.where(np.diag(bread) > 0, np.diag(bread), 1.0))
+    values, vectors = np.linalg.eigh(bread / np.outer(size, size))
+    kept = vectors[:, values > 1e-12 * max(values.max(initial=0.0), np.finfo(float).tiny)] * size[:, None]
+    inner = kept.T @ outer @ kept
+    return kept @ np.linalg.pinv(inner, hermitian=True) @ kept.T
+
+
+def _notes(
+    target: FitTarget, free: Float[np.ndarray, " F"], found: Identification, interior: np.ndarray
+) -> tuple[str, ...]:
+    space, notes = target.space, []
+    bound = space.at_bound(free)
+    unidentified = set(interior[~found.identified].tolist())
+    for k in range(len(space.names)):
+        column = np.flatnonzero(space.matrix[k])
+        if not len(column):
+            notes.append("fixed")
+        elif bound[column[0]]:
+            notes.append("at its bound")
+        elif int(column[0]) in unidentified:
+            notes.append("not identified")
+        else:
+            notes.append("tied" if space.matrix[:, column[0]].sum() > 1 else "")
+    return tuple(notes)
+
+
+def _remarks(target: FitTarget, found: Identification) -> list[str]:
+    remarks = list(found.messages)
+    certain = target.objective.problem.mdp.transitions.deterministic
+    if isinstance(target.objective, FeatureMatching) and not certain:
+        remarks.append("classical errors of feature matching hold under deterministic dynamics only; these are not")
+    if not found.concave:
+        remarks.append("the objective is not concave here: this is not a maximum, start elsewhere")
+    if target.prior is not None:
+        remarks.append("errors are of the posterior under the Gaussian prior (Laplace)")
+    return remarks

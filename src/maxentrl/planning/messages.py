@@ -1,0 +1,338 @@
+"""Control as inference: optimality likelihood, backward and forward messages, and the posterior over trajectories.
+
+A trajectory of states and actions has prior weight d₀(s_0) Π q(a_t|s_t) P(s_{t+1}|s_t,a_t); each step is *optimal* with
+likelihood p(O_t = 1 | s, a) = exp(r/τ). Everything is a sum over trajectories, in log space. Messages are those of the
+trajectory-level form, so stochastic dynamics need ``entropy=TrajectoryLevel()``.
+
+Sources: Levine (2018), sections 2.2 and 2.3; Ziebart et al. (2008), algorithm 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cached_property, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.sparse as sp
+from jaxtyping import Float, Int
+
+from maxentrl.mdp.time import Discounted, Finite, ToGoal
+from maxentrl.mdp.transitions import AbstractTransitions
+from maxentrl.numerics.precision import double_precision
+from maxentrl.numerics.types import ArrayLike
+from maxentrl.planning.at_time import StepReader, start_distribution
+from maxentrl.planning.backup import Backup, make_backup
+from maxentrl.planning.backward_sweep import BackwardSweep
+from maxentrl.planning.choose_solver import solve
+from maxentrl.planning.problem import Causal, SoftProblem
+from maxentrl.planning.solution import SoftSolution
+from maxentrl.planning.stationary import action_rows
+from maxentrl.planning.sweeps import sweep_action_values
+from maxentrl.status import Failure, InvalidInput, Status
+
+TOLERANCE = 1e-11
+"""Largest change of a log message, relative to its size or one, at which iteration for ``ToGoal`` stops."""
+MAXIMUM_ITERATIONS = 100_000
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BackwardMessages:
+    """log p(O_{t:T} | what is known at t), from t to the end.
+
+    Attributes:
+        state: log β_t(s), (T+1, S), or (S,) for ``ToGoal``; the last holds terminal(s)/τ.
+        pair: log β_t(s, a), (T, A, S), or (A, S) for ``ToGoal``; -inf for moves that cannot be chosen.
+    """
+
+    state: Float[np.ndarray, "*times S"]
+    pair: Float[np.ndarray, "*T A S"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Posterior:
+    """p(trajectory | every step was optimal), from a start, and from a known end where one was given.
+
+    For ``Finite`` marginals are of each time; a trajectory that ends in a terminal state is counted there once, when it
+    arrives, and not afterwards. For ``ToGoal`` they are expected visits, summed over time.
+
+    Attributes:
+        solution: backward messages as a solution of the trajectory-level problem (under the known end).
+        log_forward: log α_t(s), (T+1, S) or (S,).
+        log_evidence: log p(O) = log Σ_s d₀(s) β_0(s), up to rewards above zero, for which exp(r/τ) is no probability.
+    """
+
+    solution: SoftSolution
+    log_forward: Float[np.ndarray, "*times S"]
+    log_evidence: float
+
+    @cached_property
+    def state(self) -> Float[np.ndarray, "*times S"]:
+        """p(s_t | O) = α_t(s) β_t(s) / p(O), (T+1, S); expected visits and arrivals αβ/p(O), (S,), for ``ToGoal``."""
+        return np.exp(self.log_forward + self.solution.scaled_values - self.log_evidence)
+
+    @cached_property
+    def pair(self) -> Float[np.ndarray, "*T A S"]:
+        """p(s_t, a_t | O) = α_t(s) q(a|s) β_t(s, a) / p(O), (T, A, S); expected visits, (A, S), for ``ToGoal``."""
+        state = self.state[:-1] if self.solution.finite_horizon else self.state
+        return state[..., None, :] * self.policy
+
+    @property
+    def policy(self) -> Float[np.ndarray, "*T A S"]:
+        """p(a_t | s_t, O) = q(a|s) β_t(s, a) / β_t(s), (T, A, S) or (A, S)."""
+        return self.solution.policy
+
+    @double_precision
+    def dynamics(self, time: int = 0) -> AbstractTransitions:
+        """p(s_{t+1} | s_t, a_t, O) ∝ P(s'|s,a) exp(r(s,a,s')/τ) β_{t+1}(s') at one time; P if deterministic."""
+        self._check(time)
+        return StepReader(self.solution).posterior_dynamics(time)
+
+    def moves(self, time: int = 0) -> sp.csr_array:
+        """p(s_t, s_{t+1} | O), sparse (S, S), at one time; for ``ToGoal`` α(s) M(s,s') β(s')/p(O), expected moves."""
+        self._check(time)
+        pair = self.pair[time] if self.solution.finite_horizon else self.pair
+        return self.dynamics(time).chain(pair)
+
+    def _check(self, time: int) -> None:
+        last = len(self.solution.scaled_values) - 2 if self.solution.finite_horizon else 0
+        if not 0 <= time <= last:
+            raise InvalidInput(f"time {time}: expected 0 to {last}")
+
+
+def optimality_log_likelihood(problem: SoftProblem) -> Float[np.ndarray, "*T A S"]:
+    """log p(O_t = 1 | s, a) = r(s, a)/τ, (A, S) or (T, A, S); -inf for moves that cannot be chosen.
+
+    A part of the reward that depends on s' is included where the dynamics are deterministic; under stochastic dynamics
+    it is the likelihood of the outcome, and enters the messages there.
+    """
+    _check_inference(problem)
+    return _without_reference(make_backup(problem).weight, problem)
+
+
+def backward_messages(problem: SoftProblem) -> BackwardMessages:
+    """log β_t(s) and log β_t(s, a), from the end to the start; β = exp(V/τ) of the trajectory-level form.
+
+        β_t(s, a) = Σ_{s'} P(s'|s,a) exp(r/τ) β_{t+1}(s'),   β_t(s) = Σ_a q(a|s) β_t(s, a),   β_T(s) = exp(terminal/τ)
+
+    For ``ToGoal`` β does not depend on t: the fixed point, β(goal) = exp(terminal(goal)/τ).
+
+    Raises:
+        InvalidInput: ``Discounted`` time, temperature 0, or the causal form under stochastic dynamics.
+        Failure: INFINITE_PARTITION for ``ToGoal`` where the sum over trajectories diverges.
+
+    Source: Levine (2018), equations 4 to 6; Ziebart et al. (2008), algorithm 1.
+    """
+    _check_inference(problem)
+    return _messages_of(_solve(problem))
+
+
+@double_precision
+def _messages_of(solution: SoftSolution) -> BackwardMessages:
+    rows = sweep_action_values if solution.finite_horizon else action_rows
+    pair = np.asarray(rows(solution.backup, solution.scaled_values))
+    return BackwardMessages(solution.scaled_values, _without_reference(pair, solution.problem))
+
+
+def forward_messages(problem: SoftProblem, start: int | np.ndarray) -> Float[np.ndarray, "*times S"]:
+    """log α_t(s): the log of the total weight of trajectories from the start that are in s at time t, (T+1, S).
+
+        α_0 = d₀,   α_{t+1}(s') = Σ_{s,a} α_t(s) q(a|s) exp(r/τ) P(s'|s,a)
+
+    For ``ToGoal`` summed over time, (S,): α = d₀ + Mᵀα, in the states from which a goal can be reached (-inf
+    elsewhere: what walks there is part of no trajectory that arrives).
+
+    Args:
+        problem: deterministic, or with ``TrajectoryLevel()``.
+        start: a state, or a distribution over states (S,).
+
+    Raises:
+        InvalidInput: as :func:`backward_messages`, or a start that is not a state or distribution.
+        Failure: as :func:`backward_messages`; UNREACHABLE_GOAL for ``ToGoal`` when no trajectory arrives.
+
+    Source: Levine (2018), section 2.3; Ziebart et al. (2008), algorithm 1, steps 4 to 6.
+    """
+    _check_inference(problem)
+    mass = start_distribution(problem, start)
+    if isinstance(problem.time, Finite):
+        return _forward_finite(problem, mass)
+    return _forward_to_goal(_solve(problem), mass)
+
+
+def posterior(problem: SoftProblem, start: int | np.ndarray, end: int | None = None) -> Posterior:
+    """Posterior over trajectories given that every step was optimal, and given where they end.
+
+    Args:
+        problem: deterministic, or with ``TrajectoryLevel()``; ``Finite(T)`` or ``ToGoal(goals)``.
+        start: a state, or a distribution over states (S,): the start is inferred too, p(s_0 | O) ∝ d₀ β_0.
+        end: the state in which the trajectory is known to end: s_T, or the terminal state or goal that it entered.
+
+    Raises:
+        InvalidInput: as :func:`forward_messages`, or an end that is not a state (or not a goal, for ``ToGoal``).
+        Failure: UNREACHABLE_GOAL when no trajectory leads from the start to the end.
+
+    Source: Levine (2018), section 2.3; Ziebart et al. (2008), equation 4.
+    """
+    _check_inference(problem)
+    mass = start_distribution(problem, start)
+    solution = _solve(problem if end is None else _ending_in(problem, end))
+    ahead = solution.scaled_values[0] if solution.finite_horizon else solution.scaled_values
+    log_evidence = _log_evidence(mass, ahead)
+    if np.isneginf(log_evidence):
+        name = "" if end is None else f" to state {problem.mdp.state_name(end)}"
+        states = ", ".join(problem.mdp.state_name(int(s)) for s in np.flatnonzero(mass)[:5])
+        raise Failure(Status.UNREACHABLE_GOAL, f"from state {states}{name}")
+    forward = _forward_finite(solution.problem, mass) if solution.finite_horizon else _forward_to_goal(solution, mass)
+    return Posterior(solution, forward, log_evidence)
+
+
+def _check_inference(problem: SoftProblem) -> None:
+    problems = []
+    if isinstance(problem.time, Discounted):
+        problems.append("messages are sums over whole trajectories and need Finite(horizon) or ToGoal(goals)")
+    if isinstance(problem.entropy, Causal) and not problem.mdp.transitions.deterministic:
+        problems.append(
+            "messages infer the outcomes of chance too, so under stochastic dynamics they belong to the "
+            "trajectory-level form: pose the problem with entropy=TrajectoryLevel(), and read its docstring on luck"
+        )
+    if problem.temperature == 0:
+        problems.append("temperature = 0: the optimality likelihood exp(r/temperature) needs a temperature above 0")
+    if problems:
+        raise InvalidInput(problems)
+
+
+def _solve(problem: SoftProblem) -> SoftSolution:
+    return BackwardSweep().solve(problem) if isinstance(problem.time, Finite) else solve(problem)
+
+
+def _without_reference(pair: ArrayLike, problem: SoftProblem) -> Float[np.ndarray, "*T A S"]:
+    pair = np.asarray(pair)
+    if problem.log_reference is None:
+        return pair
+    return np.where(np.isneginf(pair), -np.inf, pair - np.where(np.isneginf(pair), 0.0, problem.log_reference))
+
+
+def _ending_in(problem: SoftProblem, end: int) -> SoftProblem:
+    if not 0 <= end < problem.mdp.n_states:
+        raise InvalidInput(f"end {end} is not a state: states are 0 to {problem.mdp.n_states - 1}")
+    here = np.arange(problem.mdp.n_states) == end
+    if isinstance(problem.time, Finite):
+        terminal = np.where(here, np.asarray(problem.reward.terminal), -np.inf)
+        return dataclasses.replace(problem, reward=dataclasses.replace(problem.reward, terminal=terminal))
+    if not problem.ends[end]:
+        raise InvalidInput(f"end {problem.mdp.state_name(end)} is not one of the goals, where trajectories end")
+    others = problem.ends & ~here  # become dead ends: no trajectory that passes there arrives
+    mdp = dataclasses.replace(problem.mdp, terminal=problem.mdp.terminal | others)
+    return dataclasses.replace(problem, mdp=mdp, time=ToGoal((end,)))
+
+
+def _log_evidence(mass: Float[np.ndarray, " S"], ahead: Float[np.ndarray, " S"]) -> float:
+    with np.errstate(divide="ignore"):
+        return float(np.logaddexp.reduce(np.log(mass) + ahead))
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class _Edges:
+    """Every move that can happen, sorted by where it leads.
+
+    Attributes:
+        origin, target, action: s, s' and a, (E,).
+        log_chance: log P(s'|s,a) + r(s,a,s')/τ, (E,).
+    """
+
+    origin: Int[ArrayLike, " E"]
+    target: Int[ArrayLike, " E"]
+    action: Int[ArrayLike, " E"]
+    log_chance: Float[ArrayLike, " E"]
+
+    def advance(self, log_mass: Float[ArrayLike, " S"], weight: Float[ArrayLike, "A S"]) -> Float[ArrayLike, " S"]:
+        """log Σ over the moves into each state of mass · q · exp(r/τ) · P."""
+        terms = log_mass[self.origin] + weight[self.action, self.origin] + self.log_chance
+        segments = partial(_segments, target=jnp.asarray(self.target), count=len(log_mass))
+        top = segments(jax.ops.segment_max, terms)
+        shift = jnp.where(jnp.isneginf(top), 0.0, top)
+        return shift + jnp.log(segments(jax.ops.segment_sum, jnp.exp(terms - shift[self.target])))
+
+
+def _segments(reduce, terms: ArrayLike, *, target: ArrayLike, count: int) -> ArrayLike:
+    return reduce(terms, target, num_segments=count, indices_are_sorted=True)
+
+
+def _edges(backup: Backup) -> _Edges:
+    weight = np.asarray(backup.weight)
+    possible = ~np.isneginf(weight.reshape(-1, *weight.shape[-2:])).all(0)
+    action, state = np.nonzero(possible)
+    successors, probability = backup.transitions.successors_of(action, state)
+    outcome, pair = np.nonzero(probability > 0)
+    log_chance = np.log(probability[outcome, pair])
+    if backup.outcome is not None:
+        log_chance = log_chance + np.asarray(backup.outcome)[action[pair], outcome, state[pair]]
+    target = successors[outcome, pair]
+    order = np.argsort(target, kind="stable")
+    return _Edges(state[pair][order], target[order], action[pair][order], log_chance[order])
+
+
+@double_precision
+def _forward_finite(problem: SoftProblem, mass: Float[np.ndarray, " S"]) -> Float[np.ndarray, "times S"]:
+    assert isinstance(problem.time, Finite)
+    backup = make_backup(problem)
+    with np.errstate(divide="ignore"):
+        log_mass = np.log(mass)
+    return np.asarray(_forward_sweep(_edges(backup), backup.weight, log_mass, problem.time.horizon))
+
+
+@partial(jax.jit, static_argnames="horizon")
+def _forward_sweep(edges: _Edges, weight: ArrayLike, log_mass: ArrayLike, horizon: int) -> ArrayLike:
+    def step(now: ArrayLike, at_time: ArrayLike | None) -> tuple[ArrayLike, ArrayLike]:
+        later = edges.advance(now, weight if at_time is None else at_time)
+        return later, later
+
+    weight = jnp.asarray(weight)
+    _, after = jax.lax.scan(step, log_mass, weight if weight.ndim == 3 else None, length=horizon)
+    return jnp.concatenate([log_mass[None], after])
+
+
+@double_precision
+def _forward_to_goal(solution: SoftSolution, mass: Float[np.ndarray, " S"]) -> Float[np.ndarray, " S"]:
+    """α from α β/p(O) = (I − P̃ᵀ)⁻¹ (d₀β/p(O)), then polished in log space where the visits underflowed."""
+    ahead = solution.scaled_values
+    log_evidence = _log_evidence(mass, ahead)
+    if np.isneginf(log_evidence):
+        raise Failure(Status.UNREACHABLE_GOAL, "no trajectory from the start arrives")
+    arriving = ~np.isneginf(ahead)
+    with np.errstate(divide="ignore"):
+        source = np.exp(np.log(mass) + ahead - log_evidence)
+        visits = solution.chain.visits(source)
+        counted = np.log(np.maximum(np.asarray(visits.pair).sum(0) + np.asarray(visits.terminal), 0.0))
+        log_mass = np.where(arriving, np.log(mass), -np.inf)
+    guess = np.full_like(ahead, -np.inf)
+    guess[arriving] = counted[arriving] + log_evidence - ahead[arriving]
+    edges = _edges(solution.backup)
+    keep = arriving[np.asarray(edges.target)]
+    edges = jax.tree.map(lambda column: column[keep], edges)
+    message, change = _forward_fixed_point(edges, solution.backup.weight, log_mass, guess)
+    if not change <= TOLERANCE:
+        raise Failure(Status.MAXIMUM_ITERATIONS, f"forward message still changes by {change:.1e} in log")
+    return np.asarray(message)
+
+
+@jax.jit
+def _forward_fixed_point(
+    edges: _Edges, weight: ArrayLike, log_mass: ArrayLike, guess: ArrayLike
+) -> tuple[ArrayLike, ArrayLike]:
+    weight, log_mass = jnp.asarray(weight), jnp.asarray(log_mass)
+
+    def go_on(carry: tuple) -> ArrayLike:
+        _, change, count = carry
+        return (change > TOLERANCE) & (count < MAXIMUM_ITERATIONS)
+
+    def step(carry: tuple) -> tuple:
+        now, _, count = carry
+        later = jnp.logaddexp(log_mass, edges.advance(now, weight))
+        change = jnp.where(later == now, 0.0, jnp.abs(later - now) / (1.0 + jnp.abs(later)))
+        return later, jnp.max(change), count + 1
+
+    message, change, _ = jax.lax.while_loop(go_on, step, (guess, jnp.asarray(jnp.inf), 0))
+    return message, change

@@ -1,0 +1,1 @@
+"""File formats → worlds, trajectories and specifications."""

@@ -1,0 +1,296 @@
+"""The tables and keys of a SPEC file, as typed models; their docstrings are the reference in ``docs/spec.md``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+
+class Table(BaseModel):
+    """A TOML table: unknown keys are refused, values are never coerced, instances do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+NonNegative: TypeAlias = Annotated[float, Field(ge=0)]
+Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Fraction: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+Files: TypeAlias = str | tuple[str, ...]
+State: TypeAlias = str | int | tuple[int, int]
+
+
+class LayerThreshold(Table):
+    """Walls wherever a layer is above a threshold."""
+
+    layer: str
+    """Name of the layer."""
+    above: float = 0.5
+    """Pixels with a greater value are walls; a pooled cell is one where at least half of its pixels are."""
+
+
+class GridWorld(Table):
+    """A map of cells, one state a cell that is no wall."""
+
+    kind: Literal["grid"]
+    """`"grid"`."""
+    layers: str | tuple[str, ...] | dict[str, str]
+    """Files of the feature layers: one `.npz` or `.npy`, a list of files (PNG too), or a table from layer name to
+    file."""
+    names: str | tuple[str, ...] | None = None
+    """Names of the layers of a stacked array, or a text file with one name a line."""
+    cell: Annotated[int, Field(ge=1)] = 1
+    """Pixels a side that are pooled into one cell by their mean."""
+    cell_size: Positive = 1.0
+    """Side of a cell in metres, after pooling."""
+    walls: str | LayerThreshold | None = None
+    """Where nobody can walk: a file whose non-zero pixels are walls, or `{layer = "building", above = 0.5}`, which takes
+    the layer out of the features."""
+    moves: Literal[4, 8] = 8
+    """Neighbours that a walker can step to."""
+    stay: bool = False
+    """Whether standing still is a move."""
+    blocked: Literal["unavailable", "stay"] = "unavailable"
+    """A move into a wall or off the map: cannot be chosen, or is chosen and leaves the walker in place."""
+    slip: Fraction = 0.0
+    """Probability that the move is drawn uniformly among all moves, the intended one included."""
+    terminal: tuple[tuple[int, int], ...] = ()
+    """Cells `[row, column]` that end a walk."""
+    origin: tuple[float, float] = (0.0, 0.0)
+    """Position `[x, y]` in metres of the map's upper left corner."""
+    picture: str | None = None
+    """An image of the scene from above, drawn under maps."""
+
+
+class TableWorld(Table):
+    """States and moves listed in CSV files; names may be any strings."""
+
+    kind: Literal["table"]
+    """`"table"`."""
+    transitions: str
+    """CSV with columns `state, action, next_state, probability`."""
+    features: str | None = None
+    """CSV with a column `state`, optionally `action`, and one column a feature."""
+    terminal: tuple[str | int, ...] = ()
+    """States that end the episode."""
+
+
+class GymnasiumWorld(Table):
+    """A gymnasium environment with a transition table `P`."""
+
+    kind: Literal["gymnasium"]
+    """`"gymnasium"`."""
+    id: str
+    """Name of the environment, such as `"FrozenLake-v1"`."""
+    options: dict[str, Any] = {}
+    """Options handed to the environment, such as `{is_slippery = true}`."""
+
+
+class PlazaWorld(Table):
+    """The embedded scene: a seeded plaza with pavement, grass, buildings, a fountain and entrances."""
+
+    kind: Literal["plaza"]
+    """`"plaza"`."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the scene."""
+
+
+WorldTable: TypeAlias = Annotated[GridWorld | TableWorld | GymnasiumWorld | PlazaWorld, Field(discriminator="kind")]
+
+
+class FileDemonstrations(Table):
+    """Walks read from files."""
+
+    kind: Literal["files"] = "files"
+    """`"files"`; may be left out."""
+    files: Files
+    """Files, or patterns such as `"walks/*.csv"`."""
+    format: Literal["csv", "tracks"] = "csv"
+    """`"csv"`: columns `trajectory, step, state, action` (the action may be missing), or `trajectory, t, x, y` (snapped to
+    cells); `weight, goal, split, censored` besides. `"tracks"`: one file a walk without a header, columns
+    `t x y` and, where there are detections, `xobs yobs` (0 0 where missed)."""
+    columns: dict[str, str] = {}
+    """Other names of columns, from ours to the file's, such as `{x = "pos_x", trajectory = "agent"}`."""
+    units: Literal["metres", "cells", "pixels"] = "metres"
+    """Unit of `x` and `y`; cells and pixels count from 0."""
+    interval: Positive | None = None
+    """Seconds between two steps; positions are resampled to it. Without it every row is a step."""
+    impossible: Literal["refuse", "drop", "nearest"] = "refuse"
+    """A walk with a move that the world does not offer: an error, left out (and counted), or its moves are replaced by
+    the nearest that are offered."""
+    goal_passing: Literal["refuse", "cut", "drop"] = "cut"
+    """A walk that enters its goal before its end: an error, cut there, or left out; counted in any case."""
+    held_out: Fraction = 0.0
+    """Share of the walks kept out of the fit and used to score it, where no column `split` says which."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of that choice."""
+
+
+class SimulatedDemonstrations(Table):
+    """Walks drawn from a planted reward, to see whether it is found again."""
+
+    kind: Literal["simulated"]
+    """`"simulated"`."""
+    parameters: dict[str, float] | None = None
+    """The planted weight of each feature; those not named weigh nothing. The plaza has weights of its own."""
+    number: Annotated[int, Field(ge=1)] = 200
+    """Walks."""
+    starts: Literal["entrances", "uniform"] | tuple[State, ...] = "uniform"
+    """Where walks begin: the scene's entrances, any state, or one of these states."""
+    length: Annotated[int, Field(ge=1)] = 100
+    """Most decisions of a walk where no goal or horizon ends it."""
+    held_out: Fraction = 0.2
+    """Share of the walks kept out of the fit and used to score it."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the walks."""
+
+
+class CountedDemonstrations(Table):
+    """Feature counts in place of walks; enough for feature matching."""
+
+    kind: Literal["counts"]
+    """`"counts"`."""
+    file: str
+    """CSV with a row a walk: `start`, where needed `goal` and `horizon`, optionally `weight`, and a column with the total
+    of each feature of the reward."""
+
+
+DemonstrationsTable: TypeAlias = Annotated[
+    FileDemonstrations | SimulatedDemonstrations | CountedDemonstrations, Field(discriminator="kind")
+]
+
+
+class Prior(Table):
+    """A Gaussian on each free parameter."""
+
+    standard_deviation: Positive | dict[str, Positive]
+    """One for all, or one a feature (those not named have none)."""
+    mean: float | dict[str, float] = 0.0
+    """Where it is centred."""
+
+
+class Reward(Table):
+    """Features that the reward weighs, and what is known about their weights.
+
+    Where a table goes by feature, names are those of the features, or patterns.
+    """
+
+    features: tuple[str, ...] | None = None
+    """State features, by name or pattern (`"grass*"`); all of the world's unless given."""
+    pair_features: tuple[str, ...] = ()
+    """State-action features, such as `"distance"`."""
+    terminal: Literal["shared", "none"] | tuple[str, ...] = "shared"
+    """What the last state of a walk pays: the state features with the same weights, nothing, or these features with
+    weights of their own, named `end:<feature>`."""
+    constant: bool = False
+    """Adds the feature `constant`, one for every decision: the cost of a step."""
+    bounds: dict[str, tuple[float, float]] = {}
+    """Smallest and largest weight by feature or pattern: `{"*" = [0, inf]}`."""
+    fixed: dict[str, float] = {}
+    """Weights that are known."""
+    tied: tuple[tuple[str, ...], ...] = ()
+    """Groups of features that share one weight."""
+    prior: Prior | None = None
+    """A Gaussian prior on the weights."""
+    start: dict[str, float] = {}
+    """Where the search begins; zero unless given, or a feasible point where zero is none."""
+    truth: dict[str, float] = {}
+    """Weights known from elsewhere, printed beside the estimates; simulated walks know theirs."""
+
+
+class FiniteTime(Table):
+    """A number of decisions."""
+
+    kind: Literal["finite"]
+    """`"finite"`."""
+    horizon: Annotated[int, Field(ge=1)] | None = None
+    """Decisions T of a plan; in a fit each walk has its own length as horizon."""
+
+
+class DiscountedTime(Table):
+    """No end; later rewards weigh less."""
+
+    kind: Literal["discounted"]
+    """`"discounted"`."""
+    discount: Annotated[float, Field(ge=0, lt=1)]
+    """γ, the weight of a reward one step later."""
+
+
+class ToGoalTime(Table):
+    """Undiscounted until a goal is entered."""
+
+    kind: Literal["to-goal"]
+    """`"to-goal"`."""
+    goals: tuple[State, ...] | None = None
+    """States that end a walk: names, numbers, or cells `[row, column]`. Without it each walk has its own: the column
+    `goal`, else its last state."""
+
+
+TimeTable: TypeAlias = Annotated[FiniteTime | DiscountedTime | ToGoalTime, Field(discriminator="kind")]
+
+
+class FitSettings(Table):
+    """How the weights are learnt."""
+
+    objective: Literal["feature-matching", "likelihood"] | None = None
+    """`"feature-matching"` (the default; maximum causal entropy) or the conditional `"likelihood"` of the moves (the
+    default under a discount)."""
+    optimiser: Literal["l-bfgs-b", "newton", "textbook"] = "l-bfgs-b"
+    """Quasi-Newton with bounds, Newton with the exact Hessian, or the textbook loop of messages and gradient steps."""
+    tolerance: Positive = 1e-6
+    """Largest gradient, per walk, at which the search ends."""
+    max_evaluations: Annotated[int, Field(ge=1)] = 1000
+    """Most evaluations of objective and gradient."""
+    step_size: Positive = 0.1
+    """Step of the textbook loop, in weight² per nat."""
+    temperature: NonNegative = 1.0
+    """τ; weights are in its units, so leave it at one unless comparing."""
+    entropy: Literal["causal", "trajectory-level"] = "causal"
+    """Whose entropy: of the moves given what was seen, or of whole walks."""
+
+
+class ForecastSettings(Table):
+    """What is forecast."""
+
+    goals: Literal["ends", "border", "ends-and-border", "entrances"] | tuple[State, ...] = "ends"
+    """Where a walker may be going: where the training walks ended, border cells, both, the scene's entrances, or a list
+    of states. A held-out walk's own end is never a candidate of its own."""
+    border_every: Annotated[int, Field(ge=1)] = 1
+    """Takes only every so many of the border cells."""
+    observed: tuple[Fraction, ...] = (0.1, 0.25, 0.5)
+    """Shares of a held-out walk after which the rest is forecast."""
+    seconds_per_step: Positive = 1.0
+    """Duration of one step."""
+    seconds: tuple[Positive, ...] = (1.0, 5.0)
+    """How far ahead visits are forecast."""
+    samples: Annotated[int, Field(ge=1)] = 20
+    """Paths drawn for each forecast."""
+
+
+class Spec(Table):
+    """A whole SPEC file."""
+
+    world: WorldTable
+    demonstrations: DemonstrationsTable | None = None
+    reward: Reward = Reward()
+    time: TimeTable
+    fit: FitSettings = FitSettings()
+    forecast: ForecastSettings = ForecastSettings()
+
+    _directory: Path = PrivateAttr(default=Path())
+    _text: str = PrivateAttr(default="")
+
+    @property
+    def directory(self) -> Path:
+        """The folder that relative paths start from."""
+        return self._directory
+
+    @property
+    def text(self) -> str:
+        """The file as it was written; a run folder keeps it."""
+        return self._text
+
+    def path(self, name: str) -> Path:
+        """A path as written in the file, from the file's own folder."""
+        return self._directory / name

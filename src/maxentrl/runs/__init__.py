@@ -1,0 +1,1 @@
+"""Run folders: what was asked, what came out, and everything needed to go on after an interruption."""

@@ -1,0 +1,142 @@
+"""The ``[demonstrations]`` table as trajectories: read, simulated or counted; split into those fitted and held out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from maxentrl.demos.checks import check_trajectories
+from maxentrl.demos.counts import FeatureCounts
+from maxentrl.demos.report import CutAtGoal, DropTrajectory, MendNearest, Refuse, Report
+from maxentrl.demos.trajectories import Trajectories
+from maxentrl.mdp.time import Finite, Time, ToGoal
+from maxentrl.mdp.world import World
+from maxentrl.readers.counts import read_feature_counts_csv
+from maxentrl.readers.positions import Sampling, Unit
+from maxentrl.readers.spec_model import CountedDemonstrations, FileDemonstrations, GridWorld, Spec
+from maxentrl.readers.tracks import read_tracks
+from maxentrl.readers.trajectories import read_trajectories_csv
+from maxentrl.rewards.linear import LinearReward
+from maxentrl.runs.inputs import demonstration_files
+from maxentrl.runs.simulate import simulate
+from maxentrl.runs.world import Scene
+from maxentrl.status import InvalidInput
+
+TRAINING = "train"
+"""The word in the column ``split`` for walks that are fitted; all others are held out."""
+IMPOSSIBLE = {"refuse": Refuse(), "drop": DropTrajectory(), "nearest": MendNearest()}
+GOAL_PASSING = {"refuse": Refuse(), "cut": CutAtGoal(), "drop": DropTrajectory()}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Demonstrations:
+    """What a fit learns from and is scored on.
+
+    Attributes:
+        train: walks, or counts, that are fitted.
+        held_out: walks that are not; None where there are none.
+        report: what was used and what was left out.
+    """
+
+    train: Trajectories | FeatureCounts
+    held_out: Trajectories | None
+    report: Report
+
+
+def read_demonstrations(
+    spec: Spec, scene: Scene, time: Time, reward: LinearReward, *, seed: int | None
+) -> Demonstrations:
+    """The demonstrations of a specification; ``seed`` overrides those that it names.
+
+    Raises:
+        InvalidInput: none asked for, files that cannot be used, walks that are refused.
+    """
+    table, world = spec.demonstrations, scene.world
+    if table is None:
+        raise InvalidInput("the SPEC lacks the table [demonstrations]: name the files of the walks, or simulate some")
+    if isinstance(table, CountedDemonstrations):
+        counts, report = read_feature_counts_csv(spec.path(table.file), world.mdp, reward.names)
+        return Demonstrations(counts, None, report)
+    seed = table.seed if seed is None else seed
+    if isinstance(table, FileDemonstrations):
+        walks, report = _read(spec, table, world)
+        walks, more = check_trajectories(
+            world.mdp,
+            walks,
+            _fitting(time),
+            impossible=IMPOSSIBLE[table.impossible],
+            early=GOAL_PASSING[table.goal_passing],
+        )
+        report = report.then(more)
+    else:
+        walks = simulate(spec, table, scene, time, reward, seed=seed)
+        report = Report(len(walks))
+    train, held_out = split(walks, table.held_out, seed)
+    return Demonstrations(train, held_out, report)
+
+
+def _fitting(time: Time) -> Time:
+    return Finite(None) if isinstance(time, Finite) else time
+
+
+def _read(spec: Spec, table: FileDemonstrations, world: World) -> tuple[Trajectories, Report]:
+    pooled = spec.world.cell if isinstance(spec.world, GridWorld) else 1
+    sampling = Sampling(Unit(table.units), pooled, table.interval)
+    paths, impossible = demonstration_files(spec), IMPOSSIBLE[table.impossible]
+    if table.format == "tracks":
+        return read_tracks(paths, world, impossible=impossible, sampling=sampling)
+    read = [
+        read_trajectories_csv(path, world, impossible=impossible, sampling=sampling, columns=table.columns)
+        for path in paths
+    ]
+    if len(read) == 1:
+        return read[0]
+    report = Report(
+        sum(one.used for _, one in read),
+        tuple(entry for _, one in read for entry in one.dropped),
+        tuple(warning for _, one in read for warning in one.warnings),
+    )
+    return joined([walks for walks, _ in read], [path.stem for path in paths]), report
+
+
+def joined(parts: Sequence[Trajectories], prefixes: Sequence[str]) -> Trajectories:
+    """The trajectories of several files as one; names that two files share get the file's name before them."""
+    names = [name for part in parts for name in part.names]
+    if len(set(names)) < len(names):
+        names = [f"{prefix}:{name}" for part, prefix in zip(parts, prefixes, strict=True) for name in part.names]
+    return Trajectories(
+        states=np.concatenate([part.states for part in parts]),
+        actions=np.concatenate([part.actions for part in parts]),
+        lengths=np.concatenate([part.lengths for part in parts]),
+        weights=np.concatenate([part.weights for part in parts]),
+        goals=np.concatenate([part.goals for part in parts]),
+        censored=np.concatenate([part.censored for part in parts]),
+        names=tuple(names),
+        split=tuple(word for part in parts for word in part.split),
+    )
+
+
+def split(walks: Trajectories, share: float, seed: int) -> tuple[Trajectories, Trajectories | None]:
+    """Walks to fit and walks held out: by the column ``split`` where it says so, else this share drawn at random.
+
+    Raises:
+        InvalidInput: nothing left to fit.
+    """
+    training = np.array([word == TRAINING for word in walks.split])
+    if training.all() and share > 0:
+        count = round(share * len(walks))
+        training[np.random.default_rng(seed).permutation(len(walks))[:count]] = False
+    if not training.any():
+        raise InvalidInput(
+            f"all {len(walks)} walks are held out: lower held_out, or mark some '{TRAINING}' in the column 'split'"
+        )
+    return walks.select(training), None if training.all() else walks.select(~training)
+
+
+def goal_states(time: Time, walks: Trajectories) -> tuple[int, ...]:
+    """Distinct goals of walks, in order of number."""
+    if isinstance(time, ToGoal) and time.goals is not None:
+        return time.goals
+    return tuple(int(goal) for goal in np.unique(np.where(walks.goals < 0, walks.ends, walks.goals)))

@@ -1,0 +1,119 @@
+"""The ``[world]`` table as a scene: a world, where people enter it, and a picture of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from maxentrl.demos.report import Report
+from maxentrl.mdp.grid import EIGHT_MOVES, FOUR_MOVES, Blocked, grid_world
+from maxentrl.mdp.gymnasium import gymnasium_world
+from maxentrl.mdp.plaza import Trips, plaza
+from maxentrl.mdp.world import World
+from maxentrl.readers.layers import read_layers
+from maxentrl.readers.picture import read_picture
+from maxentrl.readers.spec_model import GridWorld, GymnasiumWorld, LayerThreshold, PlazaWorld, Spec, TableWorld
+from maxentrl.readers.tables import read_table_world
+from maxentrl.status import InvalidInput
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scene:
+    """A world and what is known of it besides.
+
+    Attributes:
+        world: states, moves and features.
+        report: what was read and what was left out.
+        entrances: states where people come in and go out, by name; empty where nobody said.
+        trips: how often people go from one entrance to another, None where nobody said.
+        truth: the weights that move its people, where known.
+        picture: the scene from above, red, green and blue from 0 to 255, or None.
+    """
+
+    world: World
+    report: Report
+    entrances: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    trips: Trips | None = None
+    truth: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    picture: UInt8[np.ndarray, "height width 3"] | None = None
+
+    def state_name(self, state: int) -> str:
+        """What people call a state: the entrance, the name in the file, or the cell."""
+        for name, entrance in self.entrances.items():
+            if entrance == state:
+                return name
+        geometry = self.world.geometry
+        if geometry is None or self.world.mdp.state_names is not None:
+            return self.world.mdp.state_name(state)
+        row, column = np.argwhere(geometry.state_of_cell == state)[0]
+        return f"cell [{row}, {column}]"
+
+
+def read_scene(spec: Spec) -> Scene:
+    """The scene of a specification.
+
+    Raises:
+        InvalidInput: files or settings that cannot be used.
+        MissingExtra: gymnasium, or pillow for images, is not installed.
+    """
+    table = spec.world
+    if isinstance(table, GridWorld):
+        return _grid(spec, table)
+    if isinstance(table, TableWorld):
+        features = None if table.features is None else spec.path(table.features)
+        return Scene(*read_table_world(spec.path(table.transitions), features, table.terminal))
+    if isinstance(table, GymnasiumWorld):
+        return Scene(gymnasium_world(table.id, table.options), Report(1))
+    return _plaza(table)
+
+
+def _grid(spec: Spec, table: GridWorld) -> Scene:
+    names = spec.path(table.names) if isinstance(table.names, str) else table.names
+    if isinstance(table.layers, str):
+        layers, report = read_layers(spec.path(table.layers), names=names)
+    elif isinstance(table.layers, Mapping):
+        layers, report = read_layers({name: spec.path(file) for name, file in table.layers.items()}, names=names)
+    else:
+        layers, report = read_layers([spec.path(file) for file in table.layers], names=names)
+    layers, walls = _walls(spec, table, layers)
+    world = grid_world(
+        layers,
+        walls=walls,
+        moves=EIGHT_MOVES if table.moves == 8 else FOUR_MOVES,
+        stay=table.stay,
+        blocked=Blocked(table.blocked),
+        slip=table.slip,
+        cell_size=table.cell_size,
+        pool=table.cell,
+        terminal=table.terminal,
+        origin=table.origin,
+    )
+    picture = None if table.picture is None else read_picture(spec.path(table.picture))
+    return Scene(world, report, picture=picture)
+
+
+def _walls(
+    spec: Spec, table: GridWorld, layers: Mapping[str, np.ndarray]
+) -> tuple[Mapping[str, np.ndarray], Float[np.ndarray, "rows columns"] | None]:
+    if table.walls is None:
+        return layers, None
+    if isinstance(table.walls, str):
+        return layers, read_layers({"walls": spec.path(table.walls)})[0]["walls"]
+    return _threshold(layers, table.walls)
+
+
+def _threshold(
+    layers: Mapping[str, np.ndarray], walls: LayerThreshold
+) -> tuple[Mapping[str, np.ndarray], Float[np.ndarray, "rows columns"]]:
+    if walls.layer not in layers:
+        raise InvalidInput(f"world.walls: there is no layer '{walls.layer}'; the layers are {', '.join(layers)}")
+    rest = {name: layer for name, layer in layers.items() if name != walls.layer}
+    return rest, (layers[walls.layer] > walls.above).astype(float)
+
+
+def _plaza(table: PlazaWorld) -> Scene:
+    scene = plaza(table.seed)
+    return Scene(scene.world, Report(1), scene.entrances, scene.trips, scene.true_parameters, scene.image)

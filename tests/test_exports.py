@@ -1,0 +1,47 @@
+"""The public names: sorted, complete, the same for type checkers and at run time."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import maxentrl
+
+FILE = Path(__file__).resolve().parents[1] / "src" / "maxentrl" / "__init__.py"
+
+
+def test_names_are_sorted_and_distinct():
+    assert list(maxentrl.__all__) == sorted(set(maxentrl.__all__))
+
+
+@pytest.mark.parametrize("name", maxentrl.__all__)
+def test_every_name_is_what_its_module_calls_it(name):
+    value = getattr(maxentrl, name)
+    if name == "__version__":
+        assert isinstance(value, str)
+    else:
+        assert value is getattr(importlib.import_module(maxentrl._MODULES[name]), name)
+        assert value.__doc__, f"{name} lacks a docstring"
+
+
+def test_type_checkers_see_the_same_names():
+    tree = ast.parse(FILE.read_text(encoding="utf-8"))
+    (block,) = [n for n in tree.body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
+    seen = {alias.name: n.module for n in block.body if isinstance(n, ast.ImportFrom) for alias in n.names}
+    assert seen == maxentrl._MODULES
+    assert set(seen) | {"__version__"} == set(maxentrl.__all__)
+
+
+def test_dir_lists_the_names_and_nothing_else_is_found():
+    assert set(maxentrl.__all__) <= set(dir(maxentrl))
+    with pytest.raises(AttributeError, match="has no attribute 'SoftProblm'; did you mean 'SoftProblem'"):
+        _ = maxentrl.SoftProblm
+
+
+def test_a_name_loads_only_when_asked_for():
+    code = "import sys, maxentrl; a = 'jax' in sys.modules; maxentrl.SoftProblem; print(a, 'jax' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.split() == ["False", "True"]
