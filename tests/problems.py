@@ -15,6 +15,7 @@ from maxentrl.planning.problem import Causal, Entropy, SoftProblem, TrajectoryLe
 
 EIGHT_MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
 FOUR_MOVES = EIGHT_MOVES[:4]
+CAUSAL, ONE_STEP = Causal(), Finite(1)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,7 +45,7 @@ def mdp_of(transitions: AbstractTransitions, *terminal: int) -> MDP:
 
 def all_to_all(probability: np.ndarray) -> SparseTransitions:
     """P[a, s, s'] with every state as a possible successor, so that all problems of one size share their shapes."""
-    n_actions, n_states, _ = probability.shape
+    n_states = probability.shape[1]
     successors = np.broadcast_to(np.arange(n_states, dtype=np.int32)[:, None], (n_states, n_states)).copy()
     return SparseTransitions(successors, probability.transpose(0, 2, 1).copy(), probability.sum(-1) > 0)
 
@@ -85,15 +86,15 @@ def grid_dense(n: int, slip: float = 0.0, moves: tuple = EIGHT_MOVES) -> np.ndar
 
 
 def grid(
-    n: int, time: Time, *, slip: float = 0.0, cost: float = 3.0, entropy: Entropy = Causal(), temperature: float = 1.0
+    n: int, time: Time, *, slip: float = 0.0, cost: float = 3.0, moves: tuple = EIGHT_MOVES, entropy: Entropy = CAUSAL
 ) -> SoftProblem:
     """A grid whose states cost ``cost`` and a little more, at random."""
-    mdp = mdp_of(from_dense(grid_dense(n, slip)))
+    mdp = mdp_of(from_dense(grid_dense(n, slip, moves)))
     state = -cost * (1.0 + 0.3 * np.random.default_rng(n).random(n * n))
-    return SoftProblem(mdp, RewardTable.from_states(state, 8), time, temperature, entropy=entropy)
+    return SoftProblem(mdp, RewardTable.from_states(state, len(moves)), time, entropy=entropy)
 
 
-def layered(kind: str, time: Time, entropy: Entropy = Causal(), temperature: float = 1.0) -> Case:
+def layered(kind: str, time: Time, entropy: Entropy = CAUSAL, temperature: float = 1.0) -> Case:
     """Four states without cycles, so that every path ends within three decisions: 0 → {1, 2, 3}, 1 → {2, 3}, 2 → 3."""
     dense = np.zeros((2, 4, 4))
     if kind == "deterministic":
@@ -110,7 +111,7 @@ def layered(kind: str, time: Time, entropy: Entropy = Causal(), temperature: flo
 
 
 def chain_to_goal(cost: float = 1.5, temperature: float = 1.0) -> Case:
-    """Forward or stay at the same cost, goal at the end: z = e^{-c/τ}(z' + z), V(s) = (3 − s) τ log(e^{-c/τ}/(1 − e^{-c/τ}))."""
+    """Forward or stay at cost c: z = x (z' + z) with x = e^{-c/τ}, so V(s) = (3 − s) τ log(x/(1 − x))."""
     successor = np.array([[1, 2, 3, 3], [0, 1, 2, 3]])
     transitions = from_dense(np.eye(4)[successor])
     step = temperature * (-cost / temperature - math.log1p(-math.exp(-cost / temperature)))
@@ -119,7 +120,7 @@ def chain_to_goal(cost: float = 1.5, temperature: float = 1.0) -> Case:
 
 
 def geometric_chain(entropy: Entropy, success: float = 0.3, cost: float = 0.7) -> Case:
-    """One move that succeeds with probability p: causal V = −c/p a state; trajectory-level z = p e^{-c} z'/(1 − (1−p) e^{-c})."""
+    """One move that succeeds with probability p: causal V = −c/p a state; joint z = p x z'/(1 − (1−p) x), x = e^{-c}."""
     dense = np.zeros((1, 4, 4))
     for state in range(3):
         dense[0, state, state], dense[0, state, state + 1] = 1.0 - success, success
@@ -149,7 +150,7 @@ LOTTERY = 3.0
 the trajectory-level form values it at log E exp(±3) = log cosh 3, hence P(risky) = cosh 3/(1 + cosh 3) = .910."""
 
 
-def two_lotteries(entropy: Entropy, time: Time = Finite(1)) -> SoftProblem:
+def two_lotteries(entropy: Entropy, time: Time = ONE_STEP) -> SoftProblem:
     """State 0: action 0 is safe (to state 1, pays 0), action 1 is risky (state 2 or 3 by a fair coin, pays ±3 there)."""
     transitions = from_outcomes(
         np.array([0, 0, 0]),
@@ -230,9 +231,9 @@ def stationary_cases() -> list[Case]:
         Case("deterministic discounted", SoftProblem(mdp_of(deterministic), random_reward(2), Discounted(0.7)), 1),
         Case("random to goal", SoftProblem(mdp_of(sparse), stochastic, goal, 0.8, reference), 1),
         Case("random to goal, joint", SoftProblem(mdp_of(sparse), stochastic, goal, entropy=TrajectoryLevel()), 1),
-        Case("grid to goal", grid(3, ToGoal((8,)))),
-        Case("slippery grid to goal", grid(3, ToGoal((8,)), slip=0.2)),
-        Case("slippery grid to goal, joint", grid(3, ToGoal((8,)), slip=0.2, entropy=TrajectoryLevel())),
+        Case("grid to goal", grid(3, ToGoal((8,)), moves=FOUR_MOVES)),
+        Case("slippery grid to goal", grid(3, ToGoal((8,)), slip=0.2, moves=FOUR_MOVES)),
+        Case("slippery grid, joint", grid(3, ToGoal((8,)), slip=0.2, moves=FOUR_MOVES, entropy=TrajectoryLevel())),
     ]
 
 

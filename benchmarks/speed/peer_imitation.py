@@ -8,14 +8,14 @@ Everything timed is the peer's own: its training loop, its planner and occupancy
 (`BasicRewardNet` without hidden layers, which has a bias, in single precision), its default optimiser (Adam) and its
 own stopping rule, ``grad_l2_eps`` set to the tolerance and ``linf_eps`` off. Only two things are chosen here: the
 network starts at zero, so that both sides start from the same reward, and the step size. The clock starts when `train`
-is called, with the model in memory, and is read each time the loop logs, once a step; that adds about
-a fifth of a millisecond to a step. Processor seconds are given beside the wall's: with one thread they are the ones to
-trust on a machine that does other work.
+is called, with the model in memory, and is read each time the loop logs, once a step; that adds about a fifth of a
+millisecond to a step. Processor seconds are given beside the wall's: with one thread they are the ones to trust on a
+machine that does other work.
 
 A run that outlasts ``--max-seconds`` is cut off, and how many steps it would have needed is found by the *replica*: the
 same training loop with the same network and optimiser, in which only the occupancy comes from `problem.state_visits`.
-That replica must follow the true run's gradient norms over every step taken, and the line says how closely it did; its
-steps times the measured seconds per step is then reported as a projection. ``--full`` runs the peer through instead.
+Its steps times the measured seconds per step is reported as a projection, beside the largest relative difference between
+its gradient norms and the true run's over all steps truly taken. ``--full`` runs the peer through instead.
 """
 
 import argparse

@@ -115,6 +115,19 @@ def test_detections_are_filtered_first(slippery):
         assert detected[method].ade_mean == pytest.approx(seen[method].ade_mean, abs=1e-9)
 
 
+def test_the_filter_begins_at_the_first_detection(slippery):
+    states = np.array([5, 6, 7, 11])
+    position = GEOMETRY.position[states]
+    late = GaussianDetections(GEOMETRY.position, position, np.eye(2) * 1e-6, np.array([False, False, True, True]))
+    found = rows(slippery, HeldOutWalk("w", states, goal=11, detections=late))[MODEL]
+    fresh = slippery.forecaster.start(7).goals  # one detection, at cell 7
+    assert found.goal_probability == pytest.approx(fresh[0], abs=1e-9)
+    blind = GaussianDetections(GEOMETRY.position, position, np.eye(2), np.array([False, False, False, True]))
+    assert rows(slippery, HeldOutWalk("w", states, goal=11, detections=blind)) == {}
+    with pytest.raises(InvalidInput, match="nothing was detected"):
+        _ = blind.part(0, 3).first
+
+
 def test_trajectories_become_walks_and_short_ones_give_no_row(one_way):
     walks = Trajectories.of([WALK, (0, 1)], goals=[11, -1], names=["long", "short"])
     settings = EvaluationSettings(observed=(Fraction(0.5), Steps(1)))

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import numpy as np
@@ -152,3 +153,11 @@ def test_a_terminal_state_that_is_not_the_goal_is_a_dead_end(one_way):
     forecaster = GoalForecaster.of(changed, (11,), value[None])
     np.testing.assert_allclose(np.exp(forecaster.log_policy(np.array(0), np.arange(12))), policy, atol=1e-12)
     assert value[7] == -np.inf
+
+
+def test_a_walk_that_leaves_its_only_goal_starts_again_from_the_prior(one_way):
+    belief = one_way.forecaster.with_prior(np.array([0.5, 0.5, 0.0])).watch((3, 7))[-1]
+    only_there = dataclasses.replace(belief, log_goals=np.log([1e-300, 1.0, 1e-300]) - [np.inf, 0, np.inf])
+    after = only_there.update(11)
+    assert after.jumps == (Jump(step=1, state=7, following=11),)
+    np.testing.assert_allclose(after.goals, [1.0, 0.0, 0.0])

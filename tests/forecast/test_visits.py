@@ -2,9 +2,10 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from forecast.small_worlds import DAG_GOALS, PRIOR, enumerated, one_way_outcomes, padded, round_outcomes, small
-from maxentrl.forecast.visits import Arrival, expected_steps, visits_ahead, visits_until_arrival
+from maxentrl.forecast.visits import Arrival, chain_steps, expected_steps, visits_ahead, visits_until_arrival
 from maxentrl.status import Failure, InvalidInput
 
 
@@ -73,6 +74,25 @@ def test_arrival_in_steps_and_seconds():
     np.testing.assert_allclose(arrival.seconds, [0, 0.5, 1.0, 1.5])
     with pytest.raises(InvalidInput, match="seconds_per_step"):
         _ = Arrival(np.array([1.0])).seconds
+
+
+def test_a_corridor_of_mass_moves_like_the_whole_chain():
+    rng = np.random.default_rng(0)
+    size, width = 900, 30
+    target = np.clip(np.arange(size) + rng.choice([1, -1, width, -width], (6, size)), 0, size - 1)
+    weight = rng.dirichlet(np.ones(6), size).T
+    chain = sp.csc_array((weight.ravel(), (target.ravel(), np.tile(np.arange(size), 6))), shape=(size, size))
+    mass = np.zeros(size)
+    mass[450] = 0.4
+    expected = mass
+    for step, now in enumerate(chain_steps(chain, mass, 12)):
+        np.testing.assert_allclose(now, expected, rtol=1e-10, err_msg=str(step))
+        expected = chain.toarray() @ expected
+    *_, cut = chain_steps(chain, mass, 11, negligible_cell=1e-5)
+    *_, whole = chain_steps(chain, mass, 11)
+    assert (cut == 0).sum() > (whole == 0).sum()
+    assert cut.sum() == pytest.approx(0.4)
+    assert abs(cut - whole).max() < 1e-3
 
 
 def test_wrong_mass_is_refused(one_way):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax.numpy as jnp
 import numpy as np
 
 from maxentrl.demos.trajectories import Trajectories
+from maxentrl.inverse.objectives import reward_table
 from maxentrl.inverse.problem import InverseProblem
 from maxentrl.mdp.mdp import MDP
 from maxentrl.mdp.time import Discounted, Finite, ToGoal
 from maxentrl.mdp.transitions import from_dense
 from maxentrl.numerics.reward_table import RewardTable
+from maxentrl.planning.choose_solver import solve
 from maxentrl.planning.problem import Causal, TrajectoryLevel
 from maxentrl.rewards.linear import LinearReward
 from maxentrl.rewards.reward import AbstractReward, FunctionReward
@@ -108,7 +112,7 @@ def small_problem(
     walks = walk(
         mdp,
         uniform(mdp),
-        [3, 5, 4, 6, 2, 5] * 2 if kind == "finite" else [400] * 12,
+        [3, 5] * 6 if kind == "finite" else [400] * 12,
         seed=11,
         until=None if kind == "finite" else GOAL,
         states_only=states_only,
@@ -126,3 +130,21 @@ def small_problem(
 def feasible_parameters(kind: str) -> np.ndarray:
     """A point where every kind of problem has a finite partition function."""
     return np.array([-2.5, 0.4, 0.3]) if kind == "to-goal" else np.array([0.5, -0.7, 0.4])
+
+
+def simulated(kind, *, deterministic, count, seed=0, temperature=0.8):
+    """Walks of the soft policy at known parameters."""
+    mdp = small_mdp(deterministic=deterministic, terminal=kind == "discounted")
+    reward, truth = linear_reward(cost=kind == "to-goal"), feasible_parameters(kind)
+    time = {"finite": Finite(6), "discounted": Discounted(0.8), "to-goal": ToGoal((GOAL,))}[kind]
+    empty = Trajectories.of([[0, 1]], [[0]])
+    problem = InverseProblem(mdp, reward, empty, time, temperature)
+    policy = solve(problem.forward(reward_table(reward, truth), time)).policy
+
+    def act(step, state):
+        return (policy[step] if policy.ndim == 3 else policy)[:, state]
+
+    length = 6 if kind == "finite" else 1000
+    walks = walk(mdp, act, [length] * count, seed=seed, until=None if kind == "finite" else GOAL)
+    walks = dataclasses.replace(walks, weights=np.ones(len(walks)))
+    return dataclasses.replace(problem, demonstrations=walks), truth

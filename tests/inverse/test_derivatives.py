@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-from inverse.small_fits import curved_reward, feasible_parameters, small_mdp, small_problem
 
+from inverse.small_fits import curved_reward, feasible_parameters, small_mdp, small_problem
+from maxentrl.demos.trajectories import Trajectories
 from maxentrl.inverse.columns import table_columns
 from maxentrl.inverse.derivatives import objective_hessian, objective_scores, outcome_noise
 from maxentrl.inverse.feature_matching import FeatureMatching
@@ -76,7 +77,7 @@ def test_curved_rewards_of_the_next_state(kind, trajectory_level):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_rewards_of_each_step(kind):
-    reward = curved_reward(small_mdp(deterministic=False), per_step=6)
+    reward = curved_reward(small_mdp(deterministic=False), per_step=5)
     problem = small_problem("finite", deterministic=False, reward=reward)
     parameters = np.array([0.3, -0.4, 0.5])
     objective, gradient = check(problem, kind, parameters)
@@ -109,8 +110,8 @@ def test_jacobians_in_parts_are_the_same(monkeypatch):
 def test_information_and_outcome_noise_are_the_variance_of_feature_counts():
     """Var(Φ) under the model, by enumeration of simulated walks' exact moments: choice and chance parts add up."""
     problem = small_problem("finite", deterministic=False, temperature=1.0)
-    one = problem.demonstrations.select(np.arange(len(problem.demonstrations)) == 0)
-    problem = dataclasses.replace(problem, demonstrations=dataclasses.replace(one, weights=np.ones(1)))
+    one = Trajectories.of([problem.demonstrations.states_of(0)], [problem.demonstrations.actions_of(0)])
+    problem = dataclasses.replace(problem, demonstrations=one)
     parameters = feasible_parameters("finite")
     objective = FeatureMatching.of(problem)
     table = table_columns(problem.reward, parameters)
@@ -139,4 +140,3 @@ def test_information_and_outcome_noise_are_the_variance_of_feature_counts():
     noise = outcome_noise(objective, problem.reward, parameters)
     assert np.abs(noise).max() > 0.05
     np.testing.assert_allclose(information + noise, variance, rtol=1e-10, atol=1e-12)
-

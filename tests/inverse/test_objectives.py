@@ -41,7 +41,9 @@ def slippery(*, terminal: bool = False) -> MDP:
 def linear_reward(*, terminal: dict[str, np.ndarray] | None = None) -> LinearReward:
     rng = np.random.default_rng(0)
     state = {"near": rng.normal(size=4), "far": rng.normal(size=4)}
-    return LinearReward.of(3, state=state, pair={"step": np.ones((3, 4)), "turn": rng.normal(size=(3, 4))}, terminal=terminal)
+    return LinearReward.of(
+        3, state=state, pair={"step": np.ones((3, 4)), "turn": rng.normal(size=(3, 4))}, terminal=terminal
+    )
 
 
 def outcome_reward(mdp: MDP) -> FunctionReward:
@@ -124,16 +126,16 @@ def test_likelihood_of_states_alone_sums_actions_out(case):
     made = ConditionalLikelihood.of(problem)
     theta = np.append(THETA, 0.1)[: len(reward.names)]
     value, gradient = value_and_gradient(made, reward, theta)
-    np.testing.assert_allclose(
-        gradient, stencil(lambda at: value_and_gradient(made, reward, at)[0], theta), atol=1e-7
-    )
+    np.testing.assert_allclose(gradient, stencil(lambda at: value_and_gradient(made, reward, at)[0], theta), atol=1e-7)
     listed = 0.0  # the same sum over every sequence of actions that could have made the moves
     for path, weight in zip(PATHS, seen.weights, strict=True):
         total = -np.inf
         for moves in itertools.product(range(3), repeat=len(path) - 1):
             one = Trajectories.of([path], [moves], goals=[GOAL] if "goal" in case else None)
             known = ConditionalLikelihood.of(InverseProblem(mdp, reward, one, time, 0.8, None, entropy))
-            dynamics = [np.log(mdp.transitions.as_dense()[a, s, n]) for s, a, n in zip(path, moves, path[1:], strict=False)]
+            dynamics = [
+                np.log(mdp.transitions.as_dense()[a, s, n]) for s, a, n in zip(path, moves, path[1:], strict=False)
+            ]
             total = np.logaddexp(total, value_and_gradient(known, reward, theta)[0] + sum(dynamics))
         listed += weight * total
     assert value == pytest.approx(listed, abs=1e-10)

@@ -5,22 +5,6 @@ import math
 
 import numpy as np
 import pytest
-from problems import (
-    Case,
-    Published,
-    all_to_all,
-    chain_to_goal,
-    finite_cases,
-    grid,
-    layered,
-    mdp_of,
-    puterman_inventory,
-    puterman_two_states,
-    random_dense,
-    random_reward,
-    stationary_cases,
-    two_lotteries,
-)
 
 from maxentrl.mdp.time import Discounted, Finite, ToGoal
 from maxentrl.mdp.transitions import AbstractTransitions, from_dense
@@ -40,6 +24,22 @@ from maxentrl.planning.solution import SoftSolution
 from maxentrl.planning.stationary import backup_values
 from maxentrl.planning.value_iteration import SoftValueIteration
 from maxentrl.status import Failure, Status
+from problems import (
+    Case,
+    Published,
+    all_to_all,
+    chain_to_goal,
+    finite_cases,
+    grid,
+    layered,
+    mdp_of,
+    puterman_inventory,
+    puterman_two_states,
+    random_dense,
+    random_reward,
+    stationary_cases,
+    two_lotteries,
+)
 
 EVERY = [pytest.param(case, id=case.name) for case in [*finite_cases(), *stationary_cases()]]
 STATIONARY = [pytest.param(case, id=case.name) for case in stationary_cases()]

@@ -136,7 +136,11 @@ def causal(problem: SoftProblem, start: int, longest: int = 5) -> Answer:
                 for s2, p in model.outcomes[s, a]
             )
             worth[a] = (model.reward(t, s, a) + ahead) / model.temperature + model.log_reference(s, a)
-        total = math.log(sum(math.exp(w) for w in worth.values()))
+        partition = sum(math.exp(w) for w in worth.values())
+        if partition == 0.0:  # every move may lead to a dead end
+            values[t, s] = -math.inf
+            return -math.inf
+        total = math.log(partition)
         policy.update({(t, s, a): math.exp(w - total) for a, w in worth.items()})
         values[t, s] = model.temperature * total
         return values[t, s]
@@ -144,7 +148,9 @@ def causal(problem: SoftProblem, start: int, longest: int = 5) -> Answer:
     value(0, start)
     weights = []
     for path, chance in model.paths(0, start):
-        chosen = math.prod(policy[t, s, a] for t, (s, a, _) in enumerate(path))
+        chosen = math.prod(policy.get((t, s, a), 0.0) for t, (s, a, _) in enumerate(path))
+        if chosen == 0.0:
+            continue
         bonus = sum(
             model.discount**t * (model.log_reference(s, a) - math.log(policy[t, s, a]))
             for t, (s, a, _) in enumerate(path)

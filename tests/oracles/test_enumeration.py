@@ -4,8 +4,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from oracles.enumeration import Answer, causal, trajectory_level
-from problems import Case, enumerable_cases, two_lotteries
 
 from maxentrl.mdp.time import Finite
 from maxentrl.mdp.transitions import SparseTransitions
@@ -15,6 +13,8 @@ from maxentrl.planning.policy_iteration import SoftPolicyIteration
 from maxentrl.planning.problem import Causal, TrajectoryLevel
 from maxentrl.planning.solution import SoftSolution
 from maxentrl.planning.value_iteration import SoftValueIteration
+from oracles.enumeration import Answer, causal, trajectory_level
+from problems import Case, enumerable_cases, two_lotteries
 
 CASES = [pytest.param(case, id=case.name) for case in enumerable_cases()]
 

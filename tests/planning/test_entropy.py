@@ -3,7 +3,6 @@ import math
 
 import numpy as np
 import pytest
-from path_enumeration import chance, paths_from, random_mdp, random_problem, weight
 
 from maxentrl.mdp.time import Discounted, Finite
 from maxentrl.numerics.reward_table import RewardTable
@@ -12,6 +11,7 @@ from maxentrl.planning.entropy import PathEntropy, causal_entropy, path_entropy,
 from maxentrl.planning.problem import SoftProblem
 from maxentrl.planning.solution import SoftSolution
 from maxentrl.status import Failure, InvalidInput, Status
+from path_enumeration import chance, paths_from, random_mdp, random_problem, weight
 
 START = 0
 
@@ -102,9 +102,7 @@ def test_no_decision_has_no_average():
 def test_start_without_a_path_is_refused():
     problem = random_problem(3, deterministic=True, causal=True)
     terminal = np.full(4, -np.inf)
-    closed = dataclasses.replace(
-        problem, reward=dataclasses.replace(problem.reward, terminal=terminal), time=Finite(4)
-    )
+    closed = dataclasses.replace(problem, reward=dataclasses.replace(problem.reward, terminal=terminal), time=Finite(4))
     with pytest.raises(Failure) as failure:
         path_entropy(BackwardSweep().solve(closed), START)
     assert failure.value.status is Status.UNREACHABLE_GOAL

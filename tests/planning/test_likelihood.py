@@ -3,7 +3,6 @@ import math
 
 import numpy as np
 import pytest
-from path_enumeration import chance, paths_from, random_problem, weight
 
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.mdp.time import Finite
@@ -17,6 +16,7 @@ from maxentrl.planning.likelihood import (
     transition_probability,
 )
 from maxentrl.status import InvalidInput
+from path_enumeration import chance, paths_from, random_problem, weight
 
 START, HORIZON = 0, 4
 
@@ -121,7 +121,7 @@ def test_decisions_of_no_trajectory():
 
 def test_bad_input_is_named():
     _, solution, _, _ = solved(deterministic=True, causal=True)
-    with pytest.raises(InvalidInput, match="trajectory 0, step 0: the action was not observed .* use state_path"):
+    with pytest.raises(InvalidInput, match=r"trajectory 0, step 0: the action was not observed .* use state_path"):
         choice_log_likelihood(solution, Trajectories.of([[0, 1]]).decisions)
     with pytest.raises(InvalidInput, match="trajectory 0, step 1: next state 7 does not exist"):
         state_path_log_likelihood(solution, Trajectories.of([[0, 1, 7]]).decisions)

@@ -3,13 +3,13 @@ import math
 
 import numpy as np
 import pytest
-from path_enumeration import paths_from, random_problem, weight
 
 from maxentrl.mdp.time import Discounted
 from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.planning.backward_sweep import BackwardSweep
 from maxentrl.planning.many import goal_problem, solve_goals, solve_rewards
 from maxentrl.status import InvalidInput
+from path_enumeration import paths_from, random_problem, weight
 
 
 def random_tables(problem, count):
@@ -60,9 +60,7 @@ def test_goals_at_once_equal_one_by_one_and_enumeration(deterministic, per_step)
     assert found.goals == (0, 2, 3)
     for g, goal in enumerate(goals):
         posed = goal_problem(problem, goal)
-        np.testing.assert_allclose(
-            found.scaled_values[g], BackwardSweep().solve(posed).scaled_values[0], rtol=1e-12
-        )
+        np.testing.assert_allclose(found.scaled_values[g], BackwardSweep().solve(posed).scaled_values[0], rtol=1e-12)
         for start in range(4):
             walks = paths_from(posed.mdp, posed.mdp.terminal, start, 4)
             total = sum(weight(problem, path) for path in walks if path.states[-1] == goal)

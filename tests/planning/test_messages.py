@@ -3,7 +3,6 @@ import math
 
 import numpy as np
 import pytest
-from path_enumeration import Path, dense_of, log_prior_reward, paths_from, random_mdp, random_problem, step_reward, weight
 
 from maxentrl.mdp.mdp import MDP
 from maxentrl.mdp.time import Discounted, Finite, ToGoal
@@ -18,6 +17,16 @@ from maxentrl.planning.messages import (
 )
 from maxentrl.planning.problem import Causal, SoftProblem, TrajectoryLevel
 from maxentrl.status import Failure, InvalidInput, Status
+from path_enumeration import (
+    Path,
+    dense_of,
+    log_prior_reward,
+    paths_from,
+    random_mdp,
+    random_problem,
+    step_reward,
+    weight,
+)
 
 HORIZON = 4
 MASS = np.array([0.5, 0.2, 0.3, 0.0])
@@ -112,9 +121,7 @@ def _later_weight(problem, path: Path, time: int) -> float:
     dense = dense_of(problem.mdp)
     total = math.exp(problem.reward.terminal[path.states[-1]] / problem.temperature)
     for k, (now, action, following) in enumerate(zip(path.states, path.actions, path.states[1:], strict=False)):
-        total *= dense[action, now, following] * math.exp(
-            log_prior_reward(problem, time + k, now, action, following)
-        )
+        total *= dense[action, now, following] * math.exp(log_prior_reward(problem, time + k, now, action, following))
     return total
 
 
@@ -210,7 +217,9 @@ def test_to_goal_against_dense_solves(deterministic):
     alpha = np.linalg.solve(np.eye(5) - matrix.T, mass)
     messages = backward_messages(problem)
     np.testing.assert_allclose(np.exp(messages.state), beta, rtol=1e-10)
-    np.testing.assert_allclose(np.exp(messages.pair), np.exp(problem.reward.pair) * allowed * (dense @ beta), rtol=1e-10)
+    np.testing.assert_allclose(
+        np.exp(messages.pair), np.exp(problem.reward.pair) * allowed * (dense @ beta), rtol=1e-10
+    )
     np.testing.assert_allclose(np.exp(forward_messages(problem, mass)), np.where(beta > 0, alpha, 0.0), rtol=1e-9)
     found = posterior(problem, mass)
     assert found.log_evidence == pytest.approx(math.log(mass @ beta), rel=1e-10)
@@ -226,9 +235,7 @@ def test_forward_message_where_visits_underflow():
         dense[action, np.arange(5), successor[action]] = 1.0
     pair = np.full((2, 5), -1.0)
     pair[1, 0], pair[:, 2], pair[:, 3] = -400.0, -400.0, -400.0
-    problem = SoftProblem(
-        MDP(from_dense(dense), np.zeros(5, bool)), RewardTable(pair, np.zeros(5)), ToGoal((4,)), 1.0
-    )
+    problem = SoftProblem(MDP(from_dense(dense), np.zeros(5, bool)), RewardTable(pair, np.zeros(5)), ToGoal((4,)), 1.0)
     forward = forward_messages(problem, 0)
     beta = backward_messages(problem).state
     assert forward[3] + beta[3] - beta[0] < -1200.0

@@ -3,7 +3,6 @@ import math
 
 import numpy as np
 import pytest
-from path_enumeration import chance, paths_from, random_problem, weight
 
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.mdp.mdp import MDP
@@ -16,6 +15,7 @@ from maxentrl.planning.problem import SoftProblem, TrajectoryLevel
 from maxentrl.planning.sampling import sample, sample_posterior
 from maxentrl.planning.solution import SoftSolution
 from maxentrl.status import Failure, InvalidInput, Status
+from path_enumeration import chance, paths_from, random_problem, weight
 
 START, COUNT = 0, 20_000
 SIGMAS = 5.0

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="maxentrl",
         description=DESCRIPTION,
         args=arguments,
-        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+        config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone),
     )
     terminal = Terminal(json=command.json)
     try:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 Cell = str | int | float | None
 
+MOST_WIDTH = 28
+"""Width that a column of text gets at least, if its cells need it; narrow headings wrap."""
+
 
 class Terminal:
     """Text goes to standard output, or to standard error where standard output carries JSON.
@@ -42,12 +45,16 @@ class Terminal:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=Text(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
-        numeric = [all(not isinstance(row[i], str) for row in rows) for i in range(len(columns))]
-        for name, right in zip(columns, numeric, strict=True):
-            table.add_column(Text(name), justify="right" if right else "left", no_wrap=right, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(shown(cell)) for cell in row))
+        table = Table(title=Text(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+        cells = [[shown(cell) for cell in row] for row in rows]
+        for k, name in enumerate(columns):
+            right = all(not isinstance(row[k], str) for row in rows)
+            widest = max(map(len, [*name.split(), *(row[k] for row in cells)]), default=0)
+            table.add_column(
+                Text(name), justify="right" if right else "left", overflow="fold", min_width=min(widest, MOST_WIDTH)
+            )
+        for row in cells:
+            table.add_row(*map(Text, row))
         self.console.print(table)
 
     def emit(self, data: Mapping[str, Any]) -> None:
@@ -64,5 +71,7 @@ def shown(cell: Cell) -> str:
     if cell is None:
         return ""
     if isinstance(cell, float):
+        if cell == 0:
+            return "0"
         return f"{cell:.4g}" if abs(cell) < 1e-3 or abs(cell) >= 1e4 else f"{cell:#.4g}"
     return str(cell)

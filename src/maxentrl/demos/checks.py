@@ -146,7 +146,7 @@ def _first_bad_steps(trajectories: Trajectories, bad: Bool[np.ndarray, " N"]) ->
 
 
 def _move(mdp: MDP, trajectories: Trajectories, i: int, step: int) -> str:
-    state, following = trajectories.states_of(i)[step : step + 2]
+    state, following = trajectories.states_of(i)[step : step + 2].tolist()
     action = int(trajectories.actions_of(i)[step])
     if mdp.terminal[state]:
         return f"step {step}: goes on after state {mdp.state_name(state)}, which ends the episode"

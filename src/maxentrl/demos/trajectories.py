@@ -81,7 +81,7 @@ class Trajectories:
         states: Sequence[Sequence[int] | np.ndarray],
         actions: Sequence[Sequence[int] | np.ndarray] | None = None,
         *,
-        weights: Sequence[float] | np.ndarray | None = None,
+        weights: Sequence[float | int] | np.ndarray | None = None,
         goals: Sequence[int] | np.ndarray | None = None,
         censored: Sequence[bool] | np.ndarray | None = None,
         names: Sequence[str] | None = None,
@@ -160,11 +160,11 @@ class Trajectories:
         """Last state of each."""
         return self.states[self.offsets[1:] - 1]
 
-    def states_of(self, index: int) -> Int[np.ndarray, " visited"]:
+    def states_of(self, index: int | np.integer) -> Int[np.ndarray, " visited"]:
         """The states of one trajectory."""
         return self.states[self.offsets[index] : self.offsets[index + 1]]
 
-    def actions_of(self, index: int) -> Int[np.ndarray, " L"]:
+    def actions_of(self, index: int | np.integer) -> Int[np.ndarray, " L"]:
         """The actions of one trajectory."""
         first = self.offsets[index] - index
         return self.actions[first : first + self.lengths[index]]
@@ -179,8 +179,8 @@ class Trajectories:
 
     def select(self, keep: Bool[np.ndarray, " M"] | Int[np.ndarray, " k"]) -> Trajectories:
         """The trajectories marked or listed, in order."""
-        index = np.arange(len(self))[keep]
-        if not len(index):
+        index = np.arange(len(self))[keep].tolist()
+        if not index:
             raise InvalidInput("the selection leaves no trajectory")
         return Trajectories.of(
             [self.states_of(i) for i in index],

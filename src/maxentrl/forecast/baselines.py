@@ -27,7 +27,7 @@ class RandomWalk:
     mdp: MDP
 
     @cached_property
-    def chain(self) -> sp.csr_array:
+    def chain(self) -> sp.csc_array:
         """The transposed chain, (S, S); states without a move keep their mass."""
         available = self.mdp.available
         return absorbing_chain(self.mdp, available / np.maximum(available.sum(0), 1))
@@ -44,7 +44,7 @@ class RandomWalk:
     def sample(self, mass: Float[np.ndarray, " S"], steps: int, count: int, *, seed: int) -> Int[np.ndarray, "K times"]:
         """K walks of n steps, (K, n+1)."""
         generator = np.random.default_rng(seed)
-        forward = sp.csr_array(self.chain.T.tocsr())
+        forward = sp.csr_array(self.chain.T)
         running = np.cumsum(forward.data)
         states = np.empty((count, steps + 1), np.int64)
         states[:, 0] = generator.choice(len(mass), size=count, p=np.asarray(mass) / np.sum(mass))

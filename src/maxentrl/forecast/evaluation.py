@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.forecast.baselines import ConstantVelocity, RandomWalk, ShortestPath
-from maxentrl.forecast.filtering import AbstractDetections, GaussianDetections, filter_walk
+from maxentrl.forecast.filtering import GaussianDetections, filter_walk
 from maxentrl.forecast.goals import Belief, GoalForecaster
 from maxentrl.forecast.metrics import (
     average_displacement,
@@ -74,6 +74,7 @@ class EvaluationSettings:
         horizon: most future steps scored, or None for the whole rest of the walk.
         background: share of a uniform distribution over all states mixed into each likelihood, for model and random
             walk alike; 0 scores what they say, and one impossible event is then an infinite loss.
+        negligible: goals less probable than this after the observed part are left out of the visits ahead.
         seed: of the drawn paths.
         constant_velocity: the baseline's averaging window.
     """
@@ -83,6 +84,7 @@ class EvaluationSettings:
     best_of: int = 20
     horizon: int | None = None
     background: float = 0.0
+    negligible: float = 1e-9
     seed: int = 0
     constant_velocity: ConstantVelocity = ConstantVelocity()
 
@@ -106,7 +108,8 @@ class HeldOutWalk:
         name: for the rows.
         states: what happened, (L+1,).
         goal: where it was going, or None.
-        detections: noisy positions seen in place of the states, (L+1) steps, or None where states were seen.
+        detections: noisy positions seen in place of the states, (L+1) steps, or None where states were seen. The first
+            detection is where the walk begins for the filter, every cell being alike before it.
         excluded: candidate goals (as states) ruled out for this walk, such as its own end.
     """
 
@@ -132,8 +135,8 @@ def forecast_walks(
 ) -> list[Score]:
     """Score the model, random walk, shortest path and constant velocity on each walk and observed part.
 
-    Walks with no move left after the observed part give no row. For leave-one-out, call once a walk with the forecaster
-    fitted without it, and join the rows.
+    A walk with no move left after the observed part, or with nothing detected in it, gives no row for it. For
+    leave-one-out, call once a walk with the forecaster fitted without it, and join the rows.
 
     Args:
         forecaster: the model, with all candidate goals.
@@ -147,9 +150,14 @@ def forecast_walks(
     for walk in walks:
         for observed in settings.observed:
             moves = observed.moves(len(walk.states) - 1)
-            if moves < len(walk.states) - 1:
+            if moves < len(walk.states) - 1 and _seen(walk, moves):
                 scores += scorer.score(walk, observed.label, moves)
     return scores
+
+
+def _seen(walk: HeldOutWalk, moves: int) -> bool:
+    detected = None if walk.detections is None else walk.detections.detected
+    return detected is None or bool(detected[: moves + 1].any())
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -191,9 +199,10 @@ class _Scorer:
             mass, log_next = belief.mass, _next_log_probabilities(belief, case.future[1:])
             nll_next, impossible = self._loss(np.exp(log_next))
         else:
-            mass = filter_walk(forecaster, _First(case.walk.detections, len(case.seen))).mass
+            seen = case.walk.detections.part(0, len(case.seen))
+            mass = filter_walk(forecaster, seen.part(seen.first, seen.count)).mass
         steps = len(case.future) - 1
-        ahead = visits_ahead(forecaster, mass, steps)
+        ahead = visits_ahead(forecaster, mass, steps, negligible=self.settings.negligible)
         drawn = sample_paths(forecaster, mass, steps, self.settings.samples, seed=self.settings.seed).states
         row = self._probabilistic(MODEL, case, ahead.distribution, drawn)
         goal = None
@@ -303,8 +312,6 @@ class _Case:
             return position[self.seen]
         seen = detections.position[: len(self.seen)]
         detected = np.ones(len(seen), bool) if detections.detected is None else detections.detected[: len(seen)]
-        if not detected.any():
-            raise InvalidInput(f"walk {self.walk.name}: nothing was detected in the observed part")
         steps = np.arange(len(seen))
         return np.stack([np.interp(steps, steps[detected], axis[detected]) for axis in seen.T], axis=1)
 
@@ -314,18 +321,3 @@ class _Case:
             return self.seen
         detected = self.seen_positions(position)
         return np.array([int(np.argmin(((self.walk.detections.centre - point) ** 2).sum(1))) for point in detected])
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _First(AbstractDetections):
-    """The first detections of a walk."""
-
-    detections: AbstractDetections
-    steps: int
-
-    @property
-    def count(self) -> int:
-        return self.steps
-
-    def log_emission(self, step: int, states: Int[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
-        return self.detections.log_emission(step, states)

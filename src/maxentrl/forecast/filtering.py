@@ -69,6 +69,23 @@ class GaussianDetections(AbstractDetections):
     def count(self) -> int:
         return len(self.position)
 
+    @property
+    def first(self) -> int:
+        """The first step with a detection.
+
+        Raises:
+            InvalidInput: nothing was detected.
+        """
+        if self.detected is not None and not self.detected.any():
+            raise InvalidInput("nothing was detected at any step")
+        return 0 if self.detected is None else int(np.argmax(self.detected))
+
+    def part(self, first: int, last: int) -> GaussianDetections:
+        """The detections of steps first..last−1."""
+        covariance = self.covariance if self.covariance.ndim == 2 else self.covariance[first:last]
+        detected = None if self.detected is None else self.detected[first:last]
+        return GaussianDetections(self.centre, self.position[first:last], covariance, detected)
+
     def log_emission(self, step: int, states: Int[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
         if self.detected is not None and not self.detected[step]:
             return np.zeros(len(states))
@@ -137,7 +154,8 @@ def filter_walk(
     Args:
         forecaster: walks to each goal.
         detections: what was seen.
-        start: prior of the first cell, (S,), any scale; None for all cells alike.
+        start: prior of the first cell, (S,), any scale; None for all cells alike. Steps before the first detection
+            then cost a sweep over all cells for nothing: cut them with ``detections.part``.
         negligible: cells whose share of the mass is below this are dropped; 0 keeps all.
 
     Raises:

@@ -188,7 +188,7 @@ class GoalForecaster:
             beliefs.append(beliefs[-1].update(state))
         return tuple(beliefs)
 
-    def chain(self, goal: int) -> sp.csr_array:
+    def chain(self, goal: int) -> sp.csc_array:
         """P_g(s → s') of goal number ``goal`` transposed, (S, S): ``chain @ mass`` moves mass one step.
 
         States without a move (the goal, terminal states, states that cannot reach the goal) keep their mass. The chains
@@ -205,13 +205,15 @@ class GoalForecaster:
         return chains[goal]
 
     @cached_property
-    def _chains(self) -> dict[int, sp.csr_array]:
+    def _chains(self) -> dict[int, sp.csc_array]:
         return {}
 
 
 @dataclasses.dataclass(frozen=True)
 class Jump:
     """An observed move that is impossible under every goal: the belief about goals was kept across it.
+
+    Goals that cannot be reached from where the jump landed drop out; if none is left, the prior takes over.
 
     Attributes:
         step: which observed move, from 0.
@@ -265,7 +267,12 @@ class Belief:
         return float(_log_sum(self.log_goals + self.forecaster.log_step(self.state, state)))
 
     def update(self, state: StateNumber) -> Belief:
-        """The belief one observed step later."""
+        """The belief one observed step later; a move that no goal allows is kept in ``jumps``.
+
+        Raises:
+            InvalidInput: not a state.
+            Failure: UNREACHABLE_GOAL after a jump to where no goal with positive prior can be reached.
+        """
         state = _checked_state(self.forecaster, state)
         joint = self.log_goals + self.forecaster.log_step(self.state, state)
         evidence = float(_log_sum(joint))
@@ -277,27 +284,23 @@ class Belief:
         )
 
     def _jump(self, state: int) -> Belief:
+        """The belief carried over an impossible move: goals out of reach drop out; the prior if none is left."""
         jumps = (*self.jumps, Jump(self.step, self.state, state))
         lost = np.isneginf(self.forecaster.scaled_values[:, state])
         log_goals = np.where(lost, -np.inf, self.log_goals)
         if np.isneginf(log_goals).all():
-            raise Failure(
-                Status.UNREACHABLE_GOAL,
-                f"after a jump from state {self.forecaster.mdp.state_name(self.state)} to "
-                f"{self.forecaster.mdp.state_name(state)}",
-            )
-        return dataclasses.replace(
-            self, state=state, step=self.step + 1, log_goals=log_goals - _log_sum(log_goals), jumps=jumps
-        )
+            log_goals = self.forecaster.start(state).log_goals
+        log_goals = log_goals - _log_sum(log_goals)
+        return dataclasses.replace(self, state=state, step=self.step + 1, log_goals=log_goals, jumps=jumps)
 
 
-def absorbing_chain(mdp: MDP, policy: Float[np.ndarray, "A S"]) -> sp.csr_array:
-    """The transposed chain of a policy in which states without a move keep their mass, (S, S)."""
+def absorbing_chain(mdp: MDP, policy: Float[np.ndarray, "A S"]) -> sp.csc_array:
+    """The transposed chain of a policy in which states without a move keep their mass, (S, S), a column a state left."""
     matrix = mdp.transitions.chain(policy)
     resting = policy.sum(0) == 0
-    closed = sp.csr_array((matrix + sp.diags_array(resting.astype(float))).T.tocsr())
+    closed = sp.csr_array(matrix + sp.diags_array(resting.astype(float)))
     closed.eliminate_zeros()
-    return closed
+    return sp.csc_array(closed.T)
 
 
 def _log_sum(rows: np.ndarray) -> np.ndarray:

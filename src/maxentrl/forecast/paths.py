@@ -110,7 +110,7 @@ def most_likely_path(belief: Belief, *, negligible: float = NEGLIGIBLE) -> Likel
 
 def _shortest(forecaster: GoalForecaster, goal: int, state: int, log_goal: float) -> LikelyPath:
     target = int(forecaster.goals[goal])
-    lengths = _lengths(forecaster.chain(goal).T.tocsr())
+    lengths = _lengths(sp.csr_array(forecaster.chain(goal).T))
     distance, before = map(np.asarray, dijkstra(lengths, indices=state, return_predecessors=True))
     path = [target]
     while path[-1] != state and before[path[-1]] >= 0:
@@ -155,9 +155,9 @@ def most_likely_path_of_length(
 def _viterbi(belief: Belief, goal: int, steps: int, *, arrive: bool) -> LikelyPath:
     forecaster = belief.forecaster
     target = int(forecaster.goals[goal])
-    chain = forecaster.chain(goal).T.tocsr()
+    chain = sp.csr_array(forecaster.chain(goal).T)
     log_chain, following, starts = np.log(np.asarray(chain.data)), np.asarray(chain.indices), np.asarray(chain.indptr)
-    best = np.zeros(chain.shape[0])
+    best = np.zeros(len(starts) - 1)
     if arrive:
         best = np.where(np.arange(len(best)) == target, 0.0, -np.inf)
     choices = np.empty((steps, len(best)), np.int32)

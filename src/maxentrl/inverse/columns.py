@@ -46,6 +46,7 @@ class Columns:
         outcome = None if self.outcome is None else self.outcome / temperature
         return Columns(self.pair / temperature, self.terminal / temperature, outcome)
 
+    @double_precision
     def averaged(self, transitions: AbstractTransitions) -> Columns:
         """With r(s, a, s') replaced by its mean under the transitions, as the causal form sees it."""
         if self.outcome is None:

@@ -79,14 +79,14 @@ def outcome_covariance(
 @jax.jit
 def _sweep_mass(backup: Backup, values: Array, source: Array) -> Float[Array, "times S"]:
     def step(arriving: Array, inputs: tuple) -> tuple[Array, Array]:
-        entering, following, weight = inputs
+        entering, now, following, weight = inputs
         mass = arriving + entering
         weight = backup.weight if weight is None else weight
-        _, moved = backup.flow(jnp.where(backup.ends, 0.0, mass), following, weight)
+        _, moved = backup.flow(jnp.where(backup.ends, 0.0, mass), now, following, weight)
         return moved, mass
 
     weights = backup.weight if backup.weight.ndim == 3 else None
-    return jax.lax.scan(step, jnp.zeros_like(values[0]), (source[:-1], values[1:], weights))[1]
+    return jax.lax.scan(step, jnp.zeros_like(values[0]), (source[:-1], values[:-1], values[1:], weights))[1]
 
 
 def _local(

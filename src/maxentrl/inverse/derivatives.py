@@ -150,7 +150,7 @@ def _arriving(
     if columns.outcome is None:
         return following
     action, state = objective.rows.action[reading.rows], objective.rows.state[reading.rows]
-    return following + np.moveaxis(np.asarray(columns.outcome)[:, action, :, state], 0, 2).swapaxes(0, 1)
+    return following + np.moveaxis(np.asarray(columns.outcome)[:, action, :, state], 0, 2)
 
 
 def _row_gradients(

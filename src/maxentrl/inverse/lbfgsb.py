@@ -35,15 +35,16 @@ class LBFGSB(AbstractOptimiser):
 
     def run(self, search: Search) -> Status:
         scales = search.target.scales(search.best.free)
-        norm, gain = np.inf, -np.inf
-        while search.gradient_norm < 0.9 * norm or search.gain > gain + 1e-9 * abs(gain):
-            norm, gain = search.gradient_norm, search.gain
+        while True:
+            norm, value = search.gradient_norm, search.best.value
             self._once(search, scales)
             newton_steps(search, self.polish)
-        return Status.STALLED
+            if search.gradient_norm > 0.9 * norm and search.best.value <= value + 1e-12 * abs(value):
+                return Status.STALLED
 
     def _once(self, search: Search, scales: Float[np.ndarray, " F"]) -> None:
         space = search.target.space
+        search.rebase()
 
         def negative(scaled: np.ndarray) -> tuple[float, np.ndarray]:
             outcome = search.evaluate(np.clip(scaled * scales, space.lower, space.upper))

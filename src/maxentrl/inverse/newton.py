@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Float
 
-from maxentrl.inverse.optimise import AbstractOptimiser, Search
+from maxentrl.inverse.optimise import AbstractOptimiser, Search, difference
 from maxentrl.inverse.target import Point
 from maxentrl.status import Status
 
@@ -19,7 +19,7 @@ SUFFICIENT = 1e-4
 class Newton(AbstractOptimiser):
     """x ← P(x − t H⁻¹ g) on the parameters that no bound holds (projected Newton; Bertsekas 1982).
 
-    The Hessian is taken in scaled parameters, its eigenvalues replaced by their absolute values (the likelihood is not
+    The Hessian is scaled to a unit diagonal, its eigenvalues replaced by their absolute values (the likelihood is not
     concave everywhere) and kept away from zero.
 
     Attributes:
@@ -47,20 +47,20 @@ def newton_steps(search: Search, steps: int, floor: float = 1e-10) -> None:
 
 def _step(search: Search, floor: float) -> bool:
     """One step with its line search; whether the value rose."""
-    best = search.best
-    direction = _direction(search, best, floor)
-    slope = float(best.gradient @ direction)
-    before, length = search.gain, 1.0
+    origin = search.best
+    direction = _direction(search, origin, floor)
+    slope, length = float(origin.gradient @ direction), 1.0
     for _ in range(60):
-        trial = np.clip(best.free + length * direction, search.target.space.lower, search.target.space.upper)
-        if np.array_equal(trial, best.free):
-            return False
+        trial = np.clip(origin.free + length * direction, search.target.space.lower, search.target.space.upper)
+        if np.array_equal(trial, origin.free):
+            break
         outcome = search.evaluate(trial)
-        promised = float(best.gradient @ (trial - best.free))
-        if outcome is not None and outcome[1] - before >= SUFFICIENT * promised and promised > 0:
-            return True
-        length *= 0.1 if outcome is None else _interpolated(outcome[1] - before, slope * length)
-    return search.gain > before
+        promised = float(origin.gradient @ (trial - origin.free))
+        risen = -np.inf if outcome is None else difference(outcome[0], origin)
+        if risen >= SUFFICIENT * promised > 0:
+            break
+        length *= 0.1 if outcome is None else _interpolated(risen, slope * length)
+    return search.best is not origin
 
 
 def _interpolated(gained: float, promised: float) -> float:
@@ -72,9 +72,12 @@ def _interpolated(gained: float, promised: float) -> float:
 def _direction(search: Search, point: Point, floor: float) -> Float[np.ndarray, " F"]:
     """H⁻¹ g on the parameters that no bound holds; one that would be pushed out of its bound is held, too."""
     target = search.target
-    scales = target.scales(point.free)
-    hessian = target.hessian(point.free) * np.outer(scales, scales)
+    hessian = target.hessian(point.free)
+    size = np.sqrt(np.abs(np.diag(hessian)))
+    scales = np.where(size > 0, 1.0 / np.where(size > 0, size, 1.0), target.scales(point.free))
+    hessian = hessian * np.outer(scales, scales)
     gradient, held = point.gradient * scales, target.space.blocked(point.free, point.gradient)
+    direction = np.zeros_like(gradient)
     for _ in range(len(gradient)):
         direction = np.zeros_like(gradient)
         direction[~held] = _solve_positive(-hessian[np.ix_(~held, ~held)], gradient[~held], floor)

@@ -111,9 +111,9 @@ class _Ended(Exception):
 class Search:
     """Counts evaluations, keeps the best point and ends the run when its gradient is small or the budget is spent.
 
-    ``gain`` is the value relative to the start, accumulated from best point to best point; where two values differ by
-    less than rounding can tell, their difference is taken from the gradients (trapezium rule), so that the last digits
-    of a fit are not lost to cancellation in a large log-likelihood.
+    ``gain`` is the value relative to where :meth:`rebase` was last called, accumulated from best point to best point.
+    Where two values differ by less than rounding can tell, their difference is taken from the gradients (trapezium
+    rule), so that the last digits of a fit are not lost to cancellation in a large log-likelihood.
     """
 
     def __init__(self, target: AbstractTarget, tolerance: float, budget: int, progress: Callback) -> None:
@@ -150,7 +150,7 @@ class Search:
         self._report(self.best, improved=True)
 
     def evaluate(self, free: Float[np.ndarray, " F"]) -> tuple[Point, float] | None:
-        """The point and its gain over the start, or None where the partition function is infinite."""
+        """The point and its gain, or None where the partition function is infinite."""
         if self.evaluations >= self.budget:
             raise _Ended(Status.MAXIMUM_ITERATIONS)
         self.evaluations += 1
@@ -162,19 +162,16 @@ class Search:
             parameters = self.target.space.parameters(free)
             self.progress(Progress(self.evaluations, -np.inf, np.inf, parameters, False, self.seconds))
             return None
-        gain = self.gain + self._difference(point)
-        improved = gain > self.gain
+        rise = difference(point, self.best)
+        gain, improved = self.gain + rise, rise > 0
         if improved:
             self._best, self.gain = point, gain
         self._report(point, improved=improved)
         return point, gain
 
-    def _difference(self, point: Point) -> float:
-        best = self.best
-        raw = point.value - best.value
-        if abs(raw) > NOISE * max(abs(point.value), 1.0):
-            return raw
-        return float(0.5 * (point.gradient + best.gradient) @ (point.free - best.free))
+    def rebase(self) -> None:
+        """Count gains from the best point on."""
+        self.gain = 0.0
 
     def _report(self, point: Point, *, improved: bool) -> None:
         norm = self.target.gradient_norm(point)
@@ -184,3 +181,11 @@ class Search:
             raise _Ended(Status.CONVERGED)
         if np.max(np.abs(point.free) / self.target.scales(point.free), initial=0.0) > RUNAWAY:
             raise _Ended(Status.STALLED)
+
+
+def difference(point: Point, origin: Point) -> float:
+    """value(point) − value(origin), from the gradients where the values are too close to tell."""
+    raw = point.value - origin.value
+    if abs(raw) > NOISE * max(abs(point.value), 1.0):
+        return raw
+    return float(0.5 * (point.gradient + origin.gradient) @ (point.free - origin.free))

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 
 from maxentrl.status import InvalidInput
 
-Bound = tuple[float | None, float | None]
+Bound = tuple[float | int | None, float | int | None]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,9 +42,9 @@ class ParameterSpace:
         names: Sequence[str],
         *,
         bounds: Mapping[str, Bound] | None = None,
-        fixed: Mapping[str, float] | None = None,
+        fixed: Mapping[str, float | int] | None = None,
         tied: Iterable[Sequence[str]] = (),
-        start: Mapping[str, float] | None = None,
+        start: Mapping[str, float | int] | None = None,
     ) -> ParameterSpace:
         """A space from names.
 
@@ -155,7 +155,7 @@ def _crossing(bounds: Mapping[str, Bound]) -> list[str]:
     return problems
 
 
-def _not_finite(values: Mapping[str, float], place: str) -> list[str]:
+def _not_finite(values: Mapping[str, float | int], place: str) -> list[str]:
     return [
         f"{place} value of '{name}' is {value}: expected a finite number"
         for name, value in values.items()
@@ -185,7 +185,7 @@ def _group_bounds(groups: Sequence[tuple[str, ...]], bounds: Mapping[str, Bound]
     return lower, np.array([min(high for _, high in each) for each in limits], float)
 
 
-def _fixed_problems(group: tuple[str, ...], fixed: Mapping[str, float], bounds: Mapping[str, Bound]) -> list[str]:
+def _fixed_problems(group: tuple[str, ...], fixed: Mapping[str, float | int], bounds: Mapping[str, Bound]) -> list[str]:
     values = {name: float(fixed[name]) for name in group if name in fixed}
     if len(set(values.values())) > 1:
         return [f"tied parameters are fixed at different values: {values}"]

@@ -11,6 +11,9 @@ from jaxtyping import Float
 from maxentrl.inverse.parameters import nearest_name
 from maxentrl.status import InvalidInput
 
+Scalars = float | int | Mapping[str, float | int]
+"""One number for all parameters, or some by name."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class GaussianPrior:
@@ -26,7 +29,7 @@ class GaussianPrior:
 
     @staticmethod
     def of(
-        names: Sequence[str], *, scale: float | Mapping[str, float], mean: float | Mapping[str, float] = 0.0
+        names: Sequence[str], *, scale: Scalars, mean: Scalars = 0.0
     ) -> GaussianPrior:
         """One scale and mean for all parameters, or by name (names left out have no prior).
 

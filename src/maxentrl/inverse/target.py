@@ -11,9 +11,10 @@ from jaxtyping import Float
 
 from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, table_columns
 from maxentrl.inverse.derivatives import objective_hessian
-from maxentrl.inverse.objectives import AbstractObjective, value_and_gradient
+from maxentrl.inverse.objectives import AbstractObjective
 from maxentrl.inverse.parameters import ParameterSpace
 from maxentrl.inverse.prior import GaussianPrior
+from maxentrl.inverse.pullback import AbstractPullback, pullback_of
 from maxentrl.rewards.reward import AbstractReward
 from maxentrl.status import Failure, InvalidInput, Status
 
@@ -86,11 +87,11 @@ class FitTarget(AbstractTarget):
 
     def residual(self, parameters: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
         """∂objective/∂θ without the prior: (data − model features)/τ."""
-        return value_and_gradient(self.objective, self.reward, parameters)[1]
+        return self._objective(parameters)[1]
 
     def evaluate(self, free: Float[np.ndarray, " F"]) -> Point:
         parameters = self.space.parameters(free)
-        value, gradient = value_and_gradient(self.objective, self.reward, parameters)
+        value, gradient = self._objective(parameters)
         if self.prior is not None:
             value += self.prior.log_density(parameters)
             gradient = gradient + self.prior.gradient(parameters)
@@ -98,6 +99,16 @@ class FitTarget(AbstractTarget):
             worst = int(np.argmax(~np.isfinite(gradient)))
             raise Failure(Status.NON_FINITE, f"value {value}, gradient in '{self.space.names[worst]}'")
         return Point(np.array(free, float), value, self.space.pull_back(gradient))
+
+    @cached_property
+    def _pullback(self) -> AbstractPullback:
+        return pullback_of(self.reward)
+
+    def _objective(self, parameters: Float[np.ndarray, " K"]) -> tuple[float, Float[np.ndarray, " K"]]:
+        evaluation = self.objective.evaluate(self._pullback.table(parameters))
+        linear = self.objective.linear_term
+        gradient = self._pullback.gradient(parameters, evaluation.visits) + linear
+        return float(evaluation.value + linear @ parameters), gradient
 
     def hessian(self, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, "F F"]:
         parameters = self.space.parameters(free)

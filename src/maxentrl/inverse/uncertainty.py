@@ -145,7 +145,7 @@ def uncertainty_of(target: FitTarget, free: Float[np.ndarray, " F"]) -> Uncertai
         tuple(space.free_names[i] for i in interior),
         information,
         target.scales(free)[interior],
-        max(target.objective.n_decisions, target.total_weight),
+        float(max(target.objective.n_decisions, target.total_weight)),
     )
     matrix = space.matrix[:, interior]
     scores = objective_scores(target.objective, target.reward, space.parameters(point.free))

@@ -49,7 +49,7 @@ def check_mdp(mdp: MDP) -> list[str]:
         problems += _probability_problems(mdp, transitions)
     stuck = np.flatnonzero(~np.asarray(transitions.available).any(axis=0) & ~mdp.terminal)
     problems += _first(
-        [f"state {mdp.state_name(s)} offers no move and is not terminal" for s in stuck[:LISTED]],
+        [f"state {mdp.state_name(s)} offers no move and is not terminal" for s in stuck[:LISTED].tolist()],
         len(stuck),
         "give each a move, or list it as terminal",
     )
@@ -65,7 +65,7 @@ def _successor_problems(mdp: MDP, successor: Int[np.ndarray, "B S"]) -> list[str
     rows, states = np.nonzero((successor < 0) | (successor >= mdp.n_states))
     problems = [
         f"state {mdp.state_name(s)} leads to state {successor[row, s]}, which does not exist"
-        for row, s in zip(rows[:LISTED], states[:LISTED], strict=True)
+        for row, s in zip(rows[:LISTED].tolist(), states[:LISTED].tolist(), strict=True)
     ]
     return _first(problems, len(rows), f"states are 0 to {mdp.n_states - 1}")
 
@@ -78,7 +78,7 @@ def _probability_problems(mdp: MDP, transitions: SparseTransitions) -> list[str]
         problems += _first(
             [
                 f"state {mdp.state_name(s)}, action {mdp.action_name(a)} has probability {np.min(table[:, s]):.9g}"
-                for s in wrong[:LISTED]
+                for s in wrong[:LISTED].tolist()
             ],
             len(wrong),
             "probabilities are finite numbers ≥ 0",
@@ -89,7 +89,7 @@ def _probability_problems(mdp: MDP, transitions: SparseTransitions) -> list[str]
         problems += _first(
             [
                 f"state {mdp.state_name(s)}, action {mdp.action_name(a)}: probabilities sum to {total[s]:.9g}"
-                for s in wrong[:LISTED]
+                for s in wrong[:LISTED].tolist()
             ],
             len(wrong),
             "expected 1, or 0 for an action that is not available",
@@ -236,24 +236,44 @@ def _not_finite(world: World, names: Sequence[str]) -> list[str]:
 
 
 def _moments(world: World, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray, int, np.ndarray, np.ndarray]:
-    """Minimum, maximum, number of pairs, sum and second moment over available pairs, one action at a time."""
-    size = len(names)
-    minimum, maximum = np.full(size, np.inf), np.full(size, -np.inf)
-    count, total, gram = 0, np.zeros(size), np.zeros((size, size))
-    for a, chosen in enumerate(world.mdp.available):
+    """Minimum, maximum, number of pairs, sum and second moment over available pairs.
+
+    State features enter once, weighted by the number of actions of each state; only features of pairs are visited
+    action by action.
+    """
+    available = world.mdp.available
+    choices = available.sum(axis=0)
+    by_pair = [k for k, name in enumerate(names) if name in world.pair_features]
+    by_state = [k for k in range(len(names)) if k not in by_pair]
+    size, states = len(names), np.flatnonzero(choices)
+    minimum, maximum, total, gram = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros((size, size))
+    if not len(states):
+        return minimum, maximum, 0, total, gram
+    rows = np.array([world.state_features[names[k]][states] for k in by_state]).reshape(len(by_state), len(states))
+    weighted = rows * choices[states]
+    gram[np.ix_(by_state, by_state)] = weighted @ rows.T
+    total[by_state] = weighted.sum(axis=1)
+    minimum[by_state], maximum[by_state] = rows.min(axis=1), rows.max(axis=1)
+    minimum[by_pair], maximum[by_pair] = np.inf, -np.inf
+    for a, row in enumerate(available if by_pair else ()):
+        chosen = row[states]
         if not chosen.any():
             continue
-        rows = np.zeros((size, int(np.count_nonzero(chosen))))
-        for k, name in enumerate(names):
-            if name in world.state_features:
-                rows[k] += world.state_features[name][chosen]
-            if name in world.pair_features:
-                rows[k] += world.pair_features[name][a][chosen]
-        minimum, maximum = np.minimum(minimum, rows.min(axis=1)), np.maximum(maximum, rows.max(axis=1))
-        count, total, gram = count + rows.shape[1], total + rows.sum(axis=1), gram + rows @ rows.T
-    if not count:
-        minimum, maximum = np.zeros(size), np.zeros(size)
-    return minimum, maximum, count, total, gram
+        columns = np.array([_pair_column(world, names[k], a)[states][chosen] for k in by_pair])
+        cross = columns @ rows[:, chosen].T
+        gram[np.ix_(by_pair, by_state)] += cross
+        gram[np.ix_(by_state, by_pair)] += cross.T
+        gram[np.ix_(by_pair, by_pair)] += columns @ columns.T
+        total[by_pair] += columns.sum(axis=1)
+        minimum[by_pair] = np.minimum(minimum[by_pair], columns.min(axis=1))
+        maximum[by_pair] = np.maximum(maximum[by_pair], columns.max(axis=1))
+    return minimum, maximum, int(choices.sum()), total, gram
+
+
+def _pair_column(world: World, name: str, action: int) -> Float[np.ndarray, " S"]:
+    """φ(s) + φ(s, a) of one name, as a linear reward takes it."""
+    column = np.asarray(world.pair_features[name][action])
+    return column + world.state_features[name] if name in world.state_features else column
 
 
 def _collinear_groups(gram: Float[np.ndarray, "K K"]) -> list[list[int]]:

@@ -153,7 +153,8 @@ def _ends(
     ending = np.where(judged_by_seen, entered(seen & outcomes.done), entered(outcomes.done))
     going_on = np.where(judged_by_seen, entered(seen & ~outcomes.done), entered(~outcomes.done))
     terminal = ending & ~going_on & ~(visited & ~judged_by_seen)
-    return terminal, possible & outcomes.done & ~terminal[outcomes.following]
+    redirected = possible & outcomes.done & ~terminal[outcomes.following] & ~terminal[outcomes.state]
+    return terminal, redirected
 
 
 def _rewards(outcomes: _Outcomes, terminal: Bool[np.ndarray, " S"], n_actions: int) -> dict[str, np.ndarray]:

@@ -16,6 +16,8 @@ from maxentrl.status import InvalidInput
 ROWS, COLUMNS = 48, 64
 CELL_SIZE = 0.5
 PIXELS_PER_CELL = 8
+Length = float | int
+"""In cells."""
 
 TRUE_PARAMETERS: Mapping[str, float] = {
     "distance": -7.0,
@@ -157,14 +159,14 @@ def _ground(resolution: int, benches: tuple[tuple[float, float, bool], ...]) -> 
     """What covers each point of a raster with ``resolution`` points a cell."""
     y, x = np.meshgrid(*((np.arange(n * resolution) + 0.5) / resolution for n in (ROWS, COLUMNS)), indexing="ij")
 
-    def box(top: float, left: float, bottom: float, right: float, corner: float = 0.0) -> np.ndarray:
+    def box(top: Length, left: Length, bottom: Length, right: Length, corner: Length = 0) -> np.ndarray:
         """A rectangle with rounded corners."""
         down = np.abs(y - (top + bottom) / 2) - (bottom - top) / 2 + corner
         across = np.abs(x - (left + right) / 2) - (right - left) / 2 + corner
         outside = np.hypot(np.maximum(down, 0), np.maximum(across, 0))
         return outside + np.minimum(np.maximum(down, across), 0) <= corner
 
-    def band(y0: float, x0: float, y1: float, x1: float, width: float) -> np.ndarray:
+    def band(y0: Length, x0: Length, y1: Length, x1: Length, width: Length) -> np.ndarray:
         """Points within half the width of a line."""
         along = np.clip(((y - y0) * (y1 - y0) + (x - x0) * (x1 - x0)) / ((y1 - y0) ** 2 + (x1 - x0) ** 2), 0, 1)
         return np.hypot(y - y0 - along * (y1 - y0), x - x0 - along * (x1 - x0)) <= width / 2

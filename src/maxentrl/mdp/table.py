@@ -19,7 +19,7 @@ def table_world(
     states: Sequence[Label] | np.ndarray,
     actions: Sequence[Label] | np.ndarray,
     next_states: Sequence[Label] | np.ndarray,
-    probabilities: Sequence[float] | np.ndarray,
+    probabilities: Sequence[float | int] | np.ndarray,
     *,
     state_names: Sequence[Label] | None = None,
     action_names: Sequence[Label] | None = None,

@@ -155,12 +155,13 @@ class _Krylov(AbstractFactorisation):
     def _each(self, matrix: Compressed, right_side: RightSide, side: str) -> RightSide:
         if right_side.ndim == 2:
             return np.stack([self._each(matrix, column, side) for column in right_side.T], axis=1)
-        size = float(np.linalg.norm(right_side))
+        size = float(np.max(np.abs(right_side)))
         if size == 0.0:
             return np.zeros_like(right_side)
         if not np.isfinite(size):
             raise Failure(Status.NON_FINITE, "the right-hand side of a linear system holds NaN or infinity")
         unit = right_side / size  # SciPy calls inner products below eps² a breakdown, whatever the scale
+        length = np.linalg.norm(unit)
         precondition = sla.LinearOperator(matrix.shape, lambda b: self.preconditioner.solve(b, trans=side))
         solution, error = self.preconditioner.solve(unit, trans=side), np.inf
         with np.errstate(all="ignore"):
@@ -173,7 +174,7 @@ class _Krylov(AbstractFactorisation):
                     maxiter=self.solver.max_iterations,
                     M=precondition,
                 )
-                error = float(np.linalg.norm(unit - matrix @ solution))
+                error = float(np.linalg.norm(unit - matrix @ solution) / length)
                 if error <= 10 * self.solver.tolerance:
                     return solution * size
         raise Failure(Status.INACCURATE_SOLVE, f"relative residual {error:.1e} after BiCGSTAB")

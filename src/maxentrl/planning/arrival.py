@@ -96,7 +96,11 @@ def first_values(backup: Backup, arrival: Arrival) -> Float[np.ndarray, " S"]:
     found = iterate(_follow, start, (backup, arrival.chosen), max_iterations=1_000_000, relative=1e-10)
     if found.status not in (Status.CONVERGED, Status.STALLED):
         raise Failure(found.status, "the value of a policy that arrives")
-    return found.value
+    moving = arrival.states & ~np.asarray(backup.ends)
+    steps = expected_steps(
+        1.0 * moving * (np.arange(len(backup.weight))[:, None] == arrival.chosen), backup.transitions
+    )
+    return found.value - 2.0 * found.residual * steps
 
 
 def _follow(arguments: tuple[Backup, Array], values: Float[Array, " S"]) -> Float[Array, " S"]:
@@ -108,7 +112,7 @@ def _follow(arguments: tuple[Backup, Array], values: Float[Array, " S"]) -> Floa
 
 
 @double_precision
-def expected_steps(policy: Float[np.ndarray, "A S"], dynamics: AbstractTransitions) -> Float[np.ndarray, " S"]:
+def expected_steps(policy: Float[ArrayLike, "A S"], dynamics: AbstractTransitions) -> Float[np.ndarray, " S"]:
     """h with h ≥ ½ + P_π h: half the expected number of decisions or more, (S,), without a factorisation."""
     found = iterate(_count, np.zeros(policy.shape[1]), (policy, dynamics), max_iterations=1_000_000, absolute=0.5)
     if found.status is not Status.CONVERGED:

@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float
 
 from maxentrl.mdp.transitions import AbstractTransitions
 from maxentrl.numerics.logsumexp import log_sum_exp, maximum
+from maxentrl.numerics.precision import double_precision
 from maxentrl.numerics.types import ArrayLike, Rows
 from maxentrl.planning.problem import SoftProblem
 
@@ -76,14 +77,27 @@ class Backup:
             normaliser = jnp.log(count)
         else:
             normaliser = log_sum_exp(rows)
-        normaliser = jnp.where(jnp.isneginf(normaliser), 0.0, normaliser)
+        normaliser = jax.lax.optimization_barrier(jnp.where(jnp.isneginf(normaliser), 0.0, normaliser))
         return [jnp.where(self.ends, -jnp.inf, row - normaliser) for row in rows]
 
     def flow(
-        self, mass: Float[ArrayLike, " S"], following: Float[ArrayLike, " S"], weight: Float[ArrayLike, "A S"]
+        self,
+        mass: Float[ArrayLike, " S"],
+        now: Float[ArrayLike, " S"],
+        following: Float[ArrayLike, " S"],
+        weight: Float[ArrayLike, "A S"],
     ) -> tuple[Rows, Float[ArrayLike, " S"]]:
-        """Visits of pairs that leave ``mass`` under the policy, and the mass that arrives (discounted)."""
-        pairs = [mass * jnp.exp(row) for row in self.log_policy(following, weight)]
+        """Visits of pairs that leave ``mass`` under the policy, and the mass that arrives (discounted).
+
+        ``now`` is u at the time of the decision, i.e. ``values(following, weight)`` read from memory: dividing by a sum
+        found here made XLA compute that sum anew for every action.
+        """
+        if self.form == "hard":
+            pairs = [mass * jnp.exp(row) for row in self.log_policy(following, weight)]
+        else:
+            moving = jnp.where(self.ends | jnp.isneginf(now), 0.0, mass)
+            level = jnp.where(jnp.isneginf(now), 0.0, now)
+            pairs = [moving * jnp.exp(row - level) for row in self.action_values(following, weight)]
         return pairs, self.discount * self.dynamics(following).push(pairs)
 
     def dynamics(self, following: Float[ArrayLike, " S"]) -> AbstractTransitions:
@@ -96,6 +110,7 @@ def make_backup(problem: SoftProblem) -> Backup:
     return make_backup_ending(problem, problem.ends)
 
 
+@double_precision
 def make_backup_ending(problem: SoftProblem, ends: Bool[np.ndarray, " S"]) -> Backup:
     """The backup of a problem in which other states end the episode than its own."""
     temperature = problem.temperature

@@ -10,7 +10,8 @@ from jaxtyping import Float
 
 from maxentrl.mdp.transitions import AbstractTransitions
 from maxentrl.numerics.precision import double_precision
-from maxentrl.numerics.types import ArrayLike, Rows
+from maxentrl.numerics.types import ArrayLike
+from maxentrl.planning.at_time import known_log_policy
 from maxentrl.planning.backup import Backup
 from maxentrl.planning.solution import SoftSolution, Start
 from maxentrl.status import InvalidInput
@@ -72,11 +73,12 @@ def path_entropy(solution: SoftSolution, start: Start) -> PathEntropy:
     Source: Ziebart, Bagnell & Dey (2010), section 2 (causally conditioned entropy and the chain rule).
     """
     if solution.finite_horizon:
-        solution.occupancy(start)  # refuses starts without a path, by name
-        totals = _sweep_entropy(solution.backup, solution.scaled_values, solution.source(start))
+        source = solution.source(start)
+        solution.check_reachable(source)
+        totals = _sweep_entropy(solution.backup, solution.scaled_values, source)
     else:
         pair = solution.occupancy(start).pair
-        totals = _totals(list(pair), list(solution.log_policy), solution.chain.transitions)
+        totals = _totals(pair, solution.log_policy, _outcome_entropy(solution.chain.transitions))
     return PathEntropy(*(float(total) for total in totals))
 
 
@@ -99,28 +101,30 @@ def _outcome_entropy(transitions: AbstractTransitions) -> Float[ArrayLike, "A S"
     return jax.scipy.special.entr(transitions.outcome_visits(ones)).sum(1)
 
 
-def _totals(pairs: Rows, log_policy: Rows, transitions: AbstractTransitions) -> tuple[ArrayLike, ArrayLike, ArrayLike]:
+def _totals(
+    pairs: Float[ArrayLike, "A S"], log_policy: Float[ArrayLike, "A S"], chance: Float[ArrayLike, "A S"]
+) -> Float[ArrayLike, 3]:
     """Entropy of actions, entropy of the dynamics, and number of decisions of the visits of pairs."""
-    surprise = [jnp.where(jnp.isneginf(row), 0.0, -row) for row in log_policy]
-    actions = sum(jnp.vdot(pair, row) for pair, row in zip(pairs, surprise, strict=True))
-    chance = _outcome_entropy(transitions)
-    dynamics = sum(jnp.vdot(pair, row) for pair, row in zip(pairs, chance, strict=True))
-    return jnp.asarray(actions), jnp.asarray(dynamics), jnp.asarray(sum(jnp.sum(pair) for pair in pairs))
+    surprise = jnp.where(jnp.isneginf(log_policy), 0.0, -log_policy)
+    return jnp.stack([jnp.vdot(pairs, surprise), jnp.vdot(pairs, chance), jnp.sum(pairs)])
 
 
 @jax.jit
-def _sweep_entropy(backup: Backup, values: ArrayLike, source: ArrayLike) -> tuple[ArrayLike, ...]:
+def _sweep_entropy(backup: Backup, values: ArrayLike, source: ArrayLike) -> Float[ArrayLike, 3]:
+    real = _outcome_entropy(backup.transitions)
+
     def step(carry: tuple, inputs: tuple) -> tuple:
         arriving, totals = carry
-        entering, following, weight = inputs
+        entering, now, following, weight = inputs
         weight = backup.weight if weight is None else weight
         mass = jnp.where(backup.ends, 0.0, arriving + entering)
-        rows, moved = backup.flow(mass, following, weight)
-        added = _totals(rows, backup.log_policy(following, weight), backup.dynamics(following))
-        return (moved, tuple(old + new for old, new in zip(totals, added, strict=True))), None
+        log_policy = known_log_policy(backup, now, following, weight)
+        pairs, dynamics = mass * jnp.exp(log_policy), backup.dynamics(following)
+        chance = _outcome_entropy(dynamics) if backup.form == "optimistic" else real
+        return (dynamics.push(list(pairs)), totals + _totals(pairs, log_policy, chance)), None
 
     nothing = jnp.zeros_like(values[0])
-    zero = jnp.zeros((), nothing.dtype)
     weights = backup.weight if backup.weight.ndim == 3 else None
-    (_, totals), _ = jax.lax.scan(step, (nothing, (zero, zero, zero)), (source[:-1], values[1:], weights))
+    inputs = (source[:-1], values[:-1], values[1:], weights)
+    (_, totals), _ = jax.lax.scan(step, (nothing, jnp.zeros(3, nothing.dtype)), inputs)
     return totals

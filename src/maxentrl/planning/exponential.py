@@ -29,6 +29,8 @@ from maxentrl.status import Failure, Status
 
 SCALE = 1e300
 """What a shared right-hand side is scaled to."""
+FORWARD_SCALE = 1e280
+"""The same for the forward message, which can be larger than its source by the visits of a walk without a goal."""
 SMALLEST = 1e-250
 """Scaled z below this has lost digits: the range of costs is too wide for a shared factorisation."""
 TOLERANCE = 1e-9
@@ -225,18 +227,19 @@ class ExponentialFactors(AbstractFactorisation):
         bucket = np.floor((level - level.min(initial=np.inf)) / BUCKET).astype(int)
         groups = [states[bucket == b] for b in np.unique(bucket)]
         right, least = np.zeros((len(source), len(groups)), order="F"), np.ones(len(groups))
+        scale = np.ones(len(groups))
         for k, members in enumerate(groups):
             least[k] = self.z[members].min()
-            right[members, k] = SCALE * source[members] * (least[k] / self.z[members])
-        half = 1.0 / (np.sqrt(SCALE) * np.sqrt(least))
-        at_goal = np.zeros(len(groups))
+            scale[k] = FORWARD_SCALE if self.shared_goal is not None else 1.0 / least[k]
+            right[members, k] = scale[k] * source[members] * (least[k] / self.z[members])
+        half = 1.0 / (np.sqrt(scale) * np.sqrt(least))
         goal = self.shared_goal
-        if goal is not None:
-            own = right[goal].copy()
-            right[goal] = 0.0
-            right[goal] = -(right * (self.z / self.z[goal])[:, None]).sum(0)
-            at_goal = own - right[goal]
-        return _Entering(right, half, at_goal, source)
+        if goal is not None:  # what arrives at the goal is all that enters, and goes no further
+            own = source[goal]
+            for k, members in enumerate(groups):
+                arriving = source[members].sum() - (own if goal in members else 0.0)
+                right[goal, k] = -arriving / (half[k] * np.sqrt(self.z[goal])) ** 2
+        return _Entering(right, half, source)
 
     def leaving(self, found: Float[np.ndarray, "S k"], entering: _Entering) -> Float[np.ndarray, " S"]:
         """Visits d = D_z (I − M_gᵀ)⁻¹ D_z⁻¹ source from the solved columns."""
@@ -248,7 +251,8 @@ class ExponentialFactors(AbstractFactorisation):
             raise Failure(Status.INACCURATE_SOLVE, f"forward residual {error:.1e} of the linear system in exp(V/τ)")
         visits = (found * entering.half) * ahead
         if self.shared_goal is not None:
-            visits[self.shared_goal] = entering.at_goal * entering.half * entering.half * self.z[self.shared_goal]
+            visits[self.shared_goal] = 0.0
+            visits[self.shared_goal, :1] = entering.source[self.z > 0].sum()
         return np.where(self.z > 0, visits.sum(1), entering.source)
 
     @staticmethod
@@ -263,14 +267,12 @@ class _Entering:
 
     Attributes:
         right: scaled columns, one a bucket, (S, k).
-        half: 1/√(SCALE · least z) of each bucket: a factor that would overflow in one piece, split in two, (k,).
-        at_goal: what each column brings to a goal that the matrix does not absorb, (k,).
+        half: 1/√(scale · least z) of each bucket: a factor that would overflow in one piece, split in two, (k,).
         source: the source itself, (S,).
     """
 
     right: Float[np.ndarray, "S k"]
     half: Float[np.ndarray, " k"]
-    at_goal: Float[np.ndarray, " k"]
     source: Float[np.ndarray, " S"]
 
 

@@ -10,31 +10,26 @@ Sources: Levine (2018), sections 2.2 and 2.3; Ziebart et al. (2008), algorithm 1
 from __future__ import annotations
 
 import dataclasses
-from functools import cached_property, partial
+from functools import cached_property
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from maxentrl.mdp.time import Discounted, Finite, ToGoal
 from maxentrl.mdp.transitions import AbstractTransitions
 from maxentrl.numerics.precision import double_precision
 from maxentrl.numerics.types import ArrayLike
 from maxentrl.planning.at_time import StepReader, start_distribution
-from maxentrl.planning.backup import Backup, make_backup
+from maxentrl.planning.backup import make_backup
 from maxentrl.planning.backward_sweep import BackwardSweep
 from maxentrl.planning.choose_solver import solve
+from maxentrl.planning.forward import forward_finite, forward_to_goal, log_evidence_of
 from maxentrl.planning.problem import Causal, SoftProblem
 from maxentrl.planning.solution import SoftSolution
 from maxentrl.planning.stationary import action_rows
 from maxentrl.planning.sweeps import sweep_action_values
 from maxentrl.status import Failure, InvalidInput, Status
-
-TOLERANCE = 1e-11
-"""Largest change of a log message, relative to its size or one, at which iteration for ``ToGoal`` stops."""
-MAXIMUM_ITERATIONS = 100_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -156,8 +151,8 @@ def forward_messages(problem: SoftProblem, start: int | np.ndarray) -> Float[np.
     _check_inference(problem)
     mass = start_distribution(problem, start)
     if isinstance(problem.time, Finite):
-        return _forward_finite(problem, mass)
-    return _forward_to_goal(_solve(problem), mass)
+        return forward_finite(problem, mass)
+    return forward_to_goal(_solve(problem), mass)
 
 
 def posterior(problem: SoftProblem, start: int | np.ndarray, end: int | None = None) -> Posterior:
@@ -178,12 +173,12 @@ def posterior(problem: SoftProblem, start: int | np.ndarray, end: int | None = N
     mass = start_distribution(problem, start)
     solution = _solve(problem if end is None else _ending_in(problem, end))
     ahead = solution.scaled_values[0] if solution.finite_horizon else solution.scaled_values
-    log_evidence = _log_evidence(mass, ahead)
+    log_evidence = log_evidence_of(mass, ahead)
     if np.isneginf(log_evidence):
         name = "" if end is None else f" to state {problem.mdp.state_name(end)}"
         states = ", ".join(problem.mdp.state_name(int(s)) for s in np.flatnonzero(mass)[:5])
         raise Failure(Status.UNREACHABLE_GOAL, f"from state {states}{name}")
-    forward = _forward_finite(solution.problem, mass) if solution.finite_horizon else _forward_to_goal(solution, mass)
+    forward = forward_finite(solution.problem, mass) if solution.finite_horizon else forward_to_goal(solution, mass)
     return Posterior(solution, forward, log_evidence)
 
 
@@ -225,114 +220,3 @@ def _ending_in(problem: SoftProblem, end: int) -> SoftProblem:
     others = problem.ends & ~here  # become dead ends: no trajectory that passes there arrives
     mdp = dataclasses.replace(problem.mdp, terminal=problem.mdp.terminal | others)
     return dataclasses.replace(problem, mdp=mdp, time=ToGoal((end,)))
-
-
-def _log_evidence(mass: Float[np.ndarray, " S"], ahead: Float[np.ndarray, " S"]) -> float:
-    with np.errstate(divide="ignore"):
-        return float(np.logaddexp.reduce(np.log(mass) + ahead))
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class _Edges:
-    """Every move that can happen, sorted by where it leads.
-
-    Attributes:
-        origin, target, action: s, s' and a, (E,).
-        log_chance: log P(s'|s,a) + r(s,a,s')/τ, (E,).
-    """
-
-    origin: Int[ArrayLike, " E"]
-    target: Int[ArrayLike, " E"]
-    action: Int[ArrayLike, " E"]
-    log_chance: Float[ArrayLike, " E"]
-
-    def advance(self, log_mass: Float[ArrayLike, " S"], weight: Float[ArrayLike, "A S"]) -> Float[ArrayLike, " S"]:
-        """log Σ over the moves into each state of mass · q · exp(r/τ) · P."""
-        terms = log_mass[self.origin] + weight[self.action, self.origin] + self.log_chance
-        segments = partial(_segments, target=jnp.asarray(self.target), count=len(log_mass))
-        top = segments(jax.ops.segment_max, terms)
-        shift = jnp.where(jnp.isneginf(top), 0.0, top)
-        return shift + jnp.log(segments(jax.ops.segment_sum, jnp.exp(terms - shift[self.target])))
-
-
-def _segments(reduce, terms: ArrayLike, *, target: ArrayLike, count: int) -> ArrayLike:
-    return reduce(terms, target, num_segments=count, indices_are_sorted=True)
-
-
-def _edges(backup: Backup) -> _Edges:
-    weight = np.asarray(backup.weight)
-    possible = ~np.isneginf(weight.reshape(-1, *weight.shape[-2:])).all(0)
-    action, state = np.nonzero(possible)
-    successors, probability = backup.transitions.successors_of(action, state)
-    outcome, pair = np.nonzero(probability > 0)
-    log_chance = np.log(probability[outcome, pair])
-    if backup.outcome is not None:
-        log_chance = log_chance + np.asarray(backup.outcome)[action[pair], outcome, state[pair]]
-    target = successors[outcome, pair]
-    order = np.argsort(target, kind="stable")
-    return _Edges(state[pair][order], target[order], action[pair][order], log_chance[order])
-
-
-@double_precision
-def _forward_finite(problem: SoftProblem, mass: Float[np.ndarray, " S"]) -> Float[np.ndarray, "times S"]:
-    assert isinstance(problem.time, Finite)
-    backup = make_backup(problem)
-    with np.errstate(divide="ignore"):
-        log_mass = np.log(mass)
-    return np.asarray(_forward_sweep(_edges(backup), backup.weight, log_mass, problem.time.horizon))
-
-
-@partial(jax.jit, static_argnames="horizon")
-def _forward_sweep(edges: _Edges, weight: ArrayLike, log_mass: ArrayLike, horizon: int) -> ArrayLike:
-    def step(now: ArrayLike, at_time: ArrayLike | None) -> tuple[ArrayLike, ArrayLike]:
-        later = edges.advance(now, weight if at_time is None else at_time)
-        return later, later
-
-    weight = jnp.asarray(weight)
-    _, after = jax.lax.scan(step, log_mass, weight if weight.ndim == 3 else None, length=horizon)
-    return jnp.concatenate([log_mass[None], after])
-
-
-@double_precision
-def _forward_to_goal(solution: SoftSolution, mass: Float[np.ndarray, " S"]) -> Float[np.ndarray, " S"]:
-    """α from α β/p(O) = (I − P̃ᵀ)⁻¹ (d₀β/p(O)), then polished in log space where the visits underflowed."""
-    ahead = solution.scaled_values
-    log_evidence = _log_evidence(mass, ahead)
-    if np.isneginf(log_evidence):
-        raise Failure(Status.UNREACHABLE_GOAL, "no trajectory from the start arrives")
-    arriving = ~np.isneginf(ahead)
-    with np.errstate(divide="ignore"):
-        source = np.exp(np.log(mass) + ahead - log_evidence)
-        visits = solution.chain.visits(source)
-        counted = np.log(np.maximum(np.asarray(visits.pair).sum(0) + np.asarray(visits.terminal), 0.0))
-        log_mass = np.where(arriving, np.log(mass), -np.inf)
-    guess = np.full_like(ahead, -np.inf)
-    guess[arriving] = counted[arriving] + log_evidence - ahead[arriving]
-    edges = _edges(solution.backup)
-    keep = arriving[np.asarray(edges.target)]
-    edges = jax.tree.map(lambda column: column[keep], edges)
-    message, change = _forward_fixed_point(edges, solution.backup.weight, log_mass, guess)
-    if not change <= TOLERANCE:
-        raise Failure(Status.MAXIMUM_ITERATIONS, f"forward message still changes by {change:.1e} in log")
-    return np.asarray(message)
-
-
-@jax.jit
-def _forward_fixed_point(
-    edges: _Edges, weight: ArrayLike, log_mass: ArrayLike, guess: ArrayLike
-) -> tuple[ArrayLike, ArrayLike]:
-    weight, log_mass = jnp.asarray(weight), jnp.asarray(log_mass)
-
-    def go_on(carry: tuple) -> ArrayLike:
-        _, change, count = carry
-        return (change > TOLERANCE) & (count < MAXIMUM_ITERATIONS)
-
-    def step(carry: tuple) -> tuple:
-        now, _, count = carry
-        later = jnp.logaddexp(log_mass, edges.advance(now, weight))
-        change = jnp.where(later == now, 0.0, jnp.abs(later - now) / (1.0 + jnp.abs(later)))
-        return later, jnp.max(change), count + 1
-
-    message, change, _ = jax.lax.while_loop(go_on, step, (guess, jnp.asarray(jnp.inf), 0))
-    return message, change

@@ -23,7 +23,7 @@ from maxentrl.planning.sweeps import sweep_visits
 from maxentrl.status import Failure, InvalidInput, Status
 
 DIRECT = DirectSolver()
-Policy = Float[np.ndarray, "*T A S"]
+Policy = Float[np.ndarray, "... A S"]
 """π(a|s), (A, S), or one for each step, (T, A, S), with ``Finite(T)``; zero where nothing is chosen."""
 
 
@@ -37,7 +37,7 @@ class PolicyValue:
     """
 
     values: Float[np.ndarray, "*T S"]
-    q_values: Float[np.ndarray, "*T A S"]
+    q_values: Float[np.ndarray, "*decisions A S"]
 
 
 @double_precision

@@ -103,7 +103,8 @@ class SoftPolicyIteration:
     ) -> float | None:
         """Bound on the error; for a to-goal problem also the certificate that it is finite."""
         if isinstance(problem.time, Discounted):
-            return _largest(bellman_residual(backup, values)) / (1.0 - problem.time.discount)
+            rounding = ROUNDING * (1.0 + _largest(values[np.isfinite(values)]))
+            return (_largest(bellman_residual(backup, values)) + rounding) / (1.0 - problem.time.discount)
         if backup.form == "hard":
             return None
         steps = chain.evaluate(np.ones(len(values)), np.zeros(len(values)))

@@ -116,9 +116,13 @@ class SoftSolution:
     @cached_property
     @double_precision
     def q_values(self) -> Float[np.ndarray, "*T A S"]:
-        """Q(s, a) in reward units, (A, S) or (T, A, S); -inf for moves that cannot be chosen."""
+        """Q(s, a) in reward units, without the reference, (A, S) or (T, A, S); -inf for moves that cannot be chosen."""
         rows = sweep_action_values if self.finite_horizon else action_rows
-        return self.scale * np.asarray(rows(self.backup, self.scaled_values))
+        found = np.asarray(rows(self.backup, self.scaled_values))
+        reference = self.problem.log_reference
+        if reference is not None and self.problem.temperature > 0:
+            found = found - np.where(np.isneginf(reference), 0.0, reference)
+        return self.scale * found
 
     @cached_property
     @double_precision

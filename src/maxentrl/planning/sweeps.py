@@ -49,11 +49,11 @@ def sweep_visits(
 
     def step(carry: tuple, inputs: tuple) -> tuple:
         arriving, pair, terminal, outcome = carry
-        entering, following, weight = inputs
+        entering, now, following, weight = inputs
         weight = backup.weight if weight is None else weight
         mass = arriving + entering
         ended = jnp.where(backup.ends, mass, 0.0)
-        rows, moved = backup.flow(mass - ended, following, weight)
+        rows, moved = backup.flow(mass - ended, now, following, weight)
         if outcomes:
             outcome = outcome + backup.dynamics(following).outcome_visits(rows)
         stacked = jnp.stack(list(rows))
@@ -65,7 +65,7 @@ def sweep_visits(
     nothing = jnp.zeros_like(values[0])
     start = (nothing, table, nothing, _no_outcomes(backup) if outcomes else None)
     weights = backup.weight if backup.weight.ndim == 3 else None
-    (arriving, pair, terminal, outcome), each = jax.lax.scan(step, start, (source[:-1], values[1:], weights))
+    (arriving, pair, terminal, outcome), each = jax.lax.scan(step, start, (source[:-1], values[:-1], values[1:], weights))
     return RewardTable(each if per_step else pair, terminal + arriving + source[-1], outcome)
 
 

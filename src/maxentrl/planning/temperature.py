@@ -23,6 +23,9 @@ Solve: TypeAlias = Callable[[SoftProblem], SoftSolution]
 
 LOWEST, HIGHEST = 1e-6, 1e12
 """Temperatures tried, as multiples of the range of rewards."""
+BEYOND = (Status.INFINITE_PARTITION, Status.MAXIMUM_ITERATIONS, Status.STALLED)
+"""How a solver ends at a temperature at or beyond the one from which the partition function is infinite: the search goes
+on below it, and its answer is a temperature that was solved."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -130,10 +133,10 @@ class _Search:
     target: float
     start: np.ndarray
     solver: Solve
-    found: dict[float, tuple[SoftSolution | None, float]] = dataclasses.field(default_factory=dict)
+    found: dict[float, tuple[SoftSolution | Failure, float]] = dataclasses.field(default_factory=dict)
 
     def excess(self, temperature: float) -> float:
-        """H − H̄ at a temperature; log A − H̄ where the partition function is infinite, beyond any average entropy."""
+        """H − H̄ at a temperature; beyond log A where the partition function is infinite."""
         if temperature not in self.found:
             self.found[temperature] = self._solve(self._posed(temperature), refuse=temperature == 0)
         return self.found[temperature][1] - self.target
@@ -141,8 +144,8 @@ class _Search:
     def tuned(self, temperature: float, status: Status) -> TunedTemperature:
         self.excess(temperature)
         solution, entropy = self.found[temperature]
-        if solution is None:  # the greatest entropy has no policy that arrives
-            raise Failure(Status.INFINITE_PARTITION, f"at temperature {temperature:g}")
+        if isinstance(solution, Failure):
+            raise solution
         return TunedTemperature(temperature, solution, self.target, entropy, status, len(self.found))
 
     def root(self, tolerance: float) -> float:
@@ -165,7 +168,9 @@ class _Search:
     def found_excess(self, temperature: float) -> float:
         """Excess of a temperature that has an own solution, else infinity."""
         excess = self.excess(temperature)
-        return excess if self.found[temperature][0] is not None and 0 < temperature < math.inf else math.inf
+        return (
+            excess if isinstance(self.found[temperature][0], SoftSolution) and 0 < temperature < math.inf else math.inf
+        )
 
     @cached_property
     def reward_range(self) -> float:
@@ -203,13 +208,13 @@ class _Search:
         pair, terminal = (np.where(np.isneginf(np.asarray(p)), -np.inf, 0.0) for p in (reward.pair, reward.terminal))
         return dataclasses.replace(self.problem, reward=_charged(RewardTable(pair, terminal), target), temperature=1.0)
 
-    def _solve(self, problem: SoftProblem, *, refuse: bool) -> tuple[SoftSolution | None, float]:
+    def _solve(self, problem: SoftProblem, *, refuse: bool) -> tuple[SoftSolution | Failure, float]:
         try:
             solution = self.solver(problem)
         except Failure as failure:
-            if refuse or failure.status is not Status.INFINITE_PARTITION:
+            if refuse or failure.status not in BEYOND:
                 raise
-            return None, math.log(self.problem.mdp.n_actions) + 1.0
+            return failure, math.log(self.problem.mdp.n_actions) + 1.0
         return solution, path_entropy(solution, self.start).actions_per_decision
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from maxentrl.mdp.time import Discounted, ToGoal
-from maxentrl.numerics.iteration import FixedPoint, iterate
+from maxentrl.numerics.iteration import ROUNDING, FixedPoint, iterate
 from maxentrl.numerics.linear import AbstractLinearSolver, DirectSolver
 from maxentrl.numerics.precision import double_precision
 from maxentrl.planning.arrival import arriving, expected_steps, first_values
@@ -73,7 +73,8 @@ class SoftValueIteration:
         allowed = self.tolerance / max(factor, 1e-3)
         start = np.where(backup.ends, backup.end_value, 0.0)
         found = self._iterate(backup, start, self.max_iterations, allowed, f"discount {discount}")
-        return found, factor * found.residual
+        scale = 1.0 + np.abs(found.value[np.isfinite(found.value)]).max(initial=0.0)
+        return found, factor * found.residual + ROUNDING * scale / (1.0 - discount)
 
     def _to_goal(self, backup: Backup) -> tuple[FixedPoint, float | None]:
         arrival = arriving(backup)

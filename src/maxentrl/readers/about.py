@@ -36,7 +36,7 @@ def about_trajectories(table: CsvColumns, trajectory: Int[np.ndarray, " N"], cou
     """
     conflicts: dict[int, str] = {}
 
-    def per_trajectory(name: str, values: np.ndarray, default: float | str | bool) -> np.ndarray:
+    def per_trajectory(name: str, values: np.ndarray, default: float | int | str) -> np.ndarray:
         cells = table.text[name]
         given = np.flatnonzero(np.fromiter(map(bool, cells), bool, len(cells)))
         which, first = np.unique(trajectory[given], return_index=True)

@@ -102,9 +102,7 @@ def read_kitani(
     return kept, tuple(detections), Report(len(used), dropped, tuple(walks.warnings)).then(moves)
 
 
-def _metres(
-    geometry: GridGeometry, pixel: Float[np.ndarray, "N 2"], pixels_per_cell: int
-) -> Float[np.ndarray, "N 2"]:
+def _metres(geometry: GridGeometry, pixel: Float[np.ndarray, "N 2"], pixels_per_cell: int) -> Float[np.ndarray, "N 2"]:
     return (pixel + 0.5) / pixels_per_cell * geometry.cell_size + np.asarray(geometry.origin)
 
 

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -117,8 +117,8 @@ def _arrays(path: Path, size_limit: int) -> dict[str, np.ndarray]:
         if suffix == ".npz":
             return _npz(path, size_limit)
         if suffix == ".npy":
-            with path.open("rb") as stream:
-                return {path.stem: _npy(stream, str(path), path.stat().st_size, size_limit)}
+            _refuse_size(str(path), path.stat().st_size, size_limit)
+            return {path.stem: _npy(path.read_bytes(), str(path))}
         if suffix in IMAGES:
             return {path.stem: _image(path, size_limit)}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
@@ -137,15 +137,13 @@ def _npz(path: Path, size_limit: int) -> dict[str, np.ndarray]:
         arrays = {}
         for entry in entries:
             name = entry.filename.removesuffix(".npy")
-            with archive.open(entry) as stream:
-                arrays[name] = _npy(stream, f"{path}, '{name}'", entry.file_size, size_limit)
+            arrays[name] = _npy(archive.read(entry), f"{path}, '{name}'")
         return arrays
 
 
-def _npy(stream: IO[bytes], place: str, size: int, size_limit: int) -> np.ndarray:
+def _npy(data: bytes, place: str) -> np.ndarray:
     """One array, after its header has been found to ask for no more than the file holds, and for numbers only."""
-    _refuse_size(place, size, size_limit)
-    content = io.BytesIO(stream.read())
+    content = io.BytesIO(data)
     version = np.lib.format.read_magic(content)
     if version not in ((1, 0), (2, 0)):
         raise InvalidInput(f"{place} is in npy format {version}: expected an array of numbers")
@@ -155,7 +153,7 @@ def _npy(stream: IO[bytes], place: str, size: int, size_limit: int) -> np.ndarra
         raise InvalidInput(f"{place} holds Python objects, which are never unpickled: save it as an array of numbers")
     if kind.kind not in "biuf":
         raise InvalidInput(f"{place} holds {kind}: expected numbers")
-    present = len(content.getbuffer()) - content.tell()
+    present = len(data) - content.tell()
     count = 1
     for extent in shape:
         count *= int(extent)

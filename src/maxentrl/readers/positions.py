@@ -176,7 +176,7 @@ def moves_offered(mdp: MDP, geometry: GridGeometry) -> tuple[bool, bool]:
 
 def lattice_path(
     cells: Int[np.ndarray, "N 2"], diagonal: bool, stay: bool, grid: Snapper
-) -> tuple[Int[np.ndarray, " L+1"], Int[np.ndarray, " N"]]:
+) -> tuple[Int[np.ndarray, " visited"], Int[np.ndarray, " N"]]:
     """States along straight lines of cells through the given ones, and where on the way each of them is.
 
     A cell that repeats is left out unless walkers can stay. Cells of a line that are walls are left out.

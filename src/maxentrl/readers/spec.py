@@ -109,7 +109,11 @@ def _place(location: Place, document: Any) -> Place:
 
 
 def _holds(node: Any, part: str | int) -> bool:
-    return part in node if isinstance(node, dict) else isinstance(node, list) and isinstance(part, int)
+    return (
+        part in node
+        if isinstance(node, dict)
+        else isinstance(node, list) and isinstance(part, int) and part < len(node)
+    )
 
 
 def _is_key(part: str | int) -> bool:
@@ -206,7 +210,8 @@ def _model_at(place: Place, document: dict[str, Any]) -> type[BaseModel] | None:
         kind = _value((*place[: depth + 1], "kind"), document) or (
             DEFAULT_DEMONSTRATIONS if part == "demonstrations" else None
         )
-        model = members.get(kind) or (next(iter(members.values())) if len(members) == 1 else None)
+        named = members.get(kind) if isinstance(kind, str) else None
+        model = named or (next(iter(members.values())) if len(members) == 1 else None)
     return model
 
 

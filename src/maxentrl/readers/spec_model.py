@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from maxentrl.status import InvalidInput
 
 
 class Table(BaseModel):
@@ -292,5 +295,17 @@ class Spec(Table):
         return self._text
 
     def path(self, name: str) -> Path:
-        """A path as written in the file, from the file's own folder."""
-        return self._directory / name
+        """A path as written in the file, from the file's own folder; one that begins with ``$NAME`` from that folder.
+
+        Raises:
+            InvalidInput: the environment has no such variable.
+        """
+        if not name.startswith("$"):
+            return self._directory / name
+        variable, _, rest = name[1:].partition("/")
+        folder = os.environ.get(variable)
+        if folder is None:
+            raise InvalidInput(
+                f"'{name}' needs the environment variable {variable}: set it to the folder with the data"
+            )
+        return Path(folder).absolute() / rest

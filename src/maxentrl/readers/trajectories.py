@@ -18,7 +18,7 @@ from maxentrl.demos.trajectories import UNKNOWN, Trajectories
 from maxentrl.mdp.mdp import MDP
 from maxentrl.mdp.world import World
 from maxentrl.readers.about import ABOUT, About, about_trajectories
-from maxentrl.readers.csv_columns import NO_RENAMING, CsvColumns, read_columns
+from maxentrl.readers.csv_columns import NO_RENAMING, CsvColumns, read_columns, read_header
 from maxentrl.readers.names import actions_in, states_in
 from maxentrl.readers.positions import EVERY_ROW, Sampling, walks_from_positions
 from maxentrl.status import InvalidInput
@@ -59,7 +59,8 @@ def read_trajectories_csv(
         InvalidInput: what :func:`maxentrl.readers.csv_columns.read_columns` refuses; unknown states and actions, by row
             with the most similar name; what ``impossible`` refuses; no trajectory left.
     """
-    has_positions = _has_positions(path, columns)
+    header = read_header(path, ("state", "x", "y"), columns)
+    has_positions = "state" not in header and "x" in header and "y" in header
     required = ("trajectory", "t", "x", "y") if has_positions else ("trajectory", "step", "state")
     table = read_columns(path, required, ABOUT if has_positions else ("action", *ABOUT), columns)
     trajectory, names = table.codes("trajectory")
@@ -78,11 +79,6 @@ def read_trajectories_csv(
     kept, report = _without(found, reasons, Report(len(found), (), (*table.warnings, *warnings)))
     kept, moves = check_moves(world.mdp, kept, impossible)
     return kept, report.then(moves)
-
-
-def _has_positions(path: str | Path, renamed: Mapping[str, str]) -> bool:
-    found = set(read_columns(path, (), None, renamed).text)
-    return "state" not in found and {"x", "y"} <= {name.lower() for name in found}
 
 
 def _trajectories(

@@ -62,11 +62,19 @@ class Grid:
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A PNG with a title and a caption that says what is seen."""
+    """A PNG with a title and a caption that says what is seen.
+
+    Attributes:
+        title: over the picture.
+        caption: under it.
+        png: its bytes.
+        file: its name in the run folder.
+    """
 
     title: str
     caption: str
     png: bytes
+    file: str
 
 
 @dataclasses.dataclass(frozen=True)

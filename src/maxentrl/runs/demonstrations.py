@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from maxentrl.demos.checks import check_trajectories
 from maxentrl.demos.counts import FeatureCounts
 from maxentrl.demos.report import CutAtGoal, DropTrajectory, MendNearest, Refuse, Report
 from maxentrl.demos.trajectories import Trajectories
-from maxentrl.mdp.time import Finite, Time, ToGoal
+from maxentrl.mdp.time import Time, ToGoal
 from maxentrl.mdp.world import World
 from maxentrl.readers.counts import read_feature_counts_csv
 from maxentrl.readers.positions import Sampling, Unit
@@ -65,7 +66,7 @@ def read_demonstrations(
         walks, more = check_trajectories(
             world.mdp,
             walks,
-            _fitting(time),
+            time,
             impossible=IMPOSSIBLE[table.impossible],
             early=GOAL_PASSING[table.goal_passing],
         )
@@ -77,13 +78,14 @@ def read_demonstrations(
     return Demonstrations(train, held_out, report)
 
 
-def _fitting(time: Time) -> Time:
-    return Finite(None) if isinstance(time, Finite) else time
+def make_sampling(spec: Spec, table: FileDemonstrations) -> Sampling:
+    """How positions become moves."""
+    pooled = spec.world.cell if isinstance(spec.world, GridWorld) else 1
+    return Sampling(Unit(table.units), pooled, table.interval)
 
 
 def _read(spec: Spec, table: FileDemonstrations, world: World) -> tuple[Trajectories, Report]:
-    pooled = spec.world.cell if isinstance(spec.world, GridWorld) else 1
-    sampling = Sampling(Unit(table.units), pooled, table.interval)
+    sampling = make_sampling(spec, table)
     paths, impossible = demonstration_files(spec), IMPOSSIBLE[table.impossible]
     if table.format == "tracks":
         return read_tracks(paths, world, impossible=impossible, sampling=sampling)
@@ -98,7 +100,10 @@ def _read(spec: Spec, table: FileDemonstrations, world: World) -> tuple[Trajecto
         tuple(entry for _, one in read for entry in one.dropped),
         tuple(warning for _, one in read for warning in one.warnings),
     )
-    return joined([walks for walks, _ in read], [path.stem for path in paths]), report
+    prefixes = [path.stem for path in paths]
+    if len(set(prefixes)) < len(prefixes):
+        prefixes = [os.path.relpath(path.with_suffix(""), spec.directory) for path in paths]
+    return joined([walks for walks, _ in read], prefixes), report
 
 
 def joined(parts: Sequence[Trajectories], prefixes: Sequence[str]) -> Trajectories:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from maxentrl.inverse.fit import Fit
+from maxentrl.runs.checkpoint import Checkpoint
 from maxentrl.runs.files import as_float
 from maxentrl.runs.job import Job
 from maxentrl.status import InvalidInput, Status
@@ -47,8 +48,8 @@ class FitRecord:
         gradient_norm: projected gradient over total weight.
         residual: data − model features, (K,).
         duality_gap: or None for the likelihood.
-        evaluations: of objective and gradient, in the last session.
-        seconds: of the optimiser, in the last session.
+        evaluations: of objective and gradient, over all resumptions.
+        seconds: of the optimiser, over all resumptions.
         errors: name of the kind of standard errors, or None.
         remarks: what holds for the whole table.
         table: one row a parameter.
@@ -128,8 +129,8 @@ def _row(data: Mapping[str, Any]) -> CoefficientRow:
     )
 
 
-def fit_record(fit: Fit, job: Job) -> FitRecord:
-    """The record of a fit just made."""
+def fit_record(fit: Fit, job: Job, before: Checkpoint | None) -> FitRecord:
+    """The record of a fit just made, which went on from a checkpoint if there was one before."""
     certificate = fit.certificate
     truth = job.truth
     return FitRecord(
@@ -142,8 +143,8 @@ def fit_record(fit: Fit, job: Job) -> FitRecord:
         gradient_norm=float(certificate.gradient_norm),
         residual=certificate.residual,
         duality_gap=certificate.duality_gap,
-        evaluations=certificate.evaluations,
-        seconds=certificate.seconds,
+        evaluations=certificate.evaluations + (before.evaluations if before else 0),
+        seconds=certificate.seconds + (before.seconds if before else 0.0),
         errors=None if fit.uncertainty is None else fit.uncertainty.default.value,
         remarks=() if fit.uncertainty is None else fit.uncertainty.remarks,
         table=tuple(CoefficientRow(**dataclasses.asdict(row), truth=truth.get(row.name)) for row in fit.table()),

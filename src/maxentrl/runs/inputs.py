@@ -33,11 +33,10 @@ def demonstration_files(spec: Spec) -> list[Path]:
     if not isinstance(table, FileDemonstrations):
         return []
     patterns = (table.files,) if isinstance(table.files, str) else table.files
-    return [path for pattern in patterns for path in _matching(spec.directory, pattern)]
+    return [path for pattern in patterns for path in _matching(spec.path(pattern), pattern)]
 
 
-def _matching(folder: Path, pattern: str) -> list[Path]:
-    path = folder / pattern
+def _matching(path: Path, pattern: str) -> list[Path]:
     if path.exists() or not any(sign in pattern for sign in "*?["):
         return [path]
     found = sorted(path.parent.glob(path.name)) if path.parent.is_dir() else []

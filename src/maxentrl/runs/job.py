@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+import numpy as np
+from jaxtyping import Float
+
 from maxentrl.demos.report import Report
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.inverse.problem import InverseProblem
@@ -55,6 +58,12 @@ class Job:
         if isinstance(planted, SimulatedDemonstrations) and planted.parameters is not None:
             return {name: planted.parameters.get(name, 0.0) for name in self.reward.names}
         return {name: value for name, value in self.scene.truth.items() if name in self.reward.names}
+
+    @property
+    def weights(self) -> Float[np.ndarray, " K"] | None:
+        """The truth as a vector, where every feature has one or is known to weigh nothing; else None."""
+        truth = self.truth
+        return np.array([truth.get(name, 0.0) for name in self.reward.names], float) if truth else None
 
     @property
     def counts(self) -> dict[str, int | float | str]:

@@ -130,13 +130,13 @@ def fit_run(
     with exclusive(folder):
         record = _begin(spec, spec_file, folder, existing, seed)
         job = job or read_job(spec, seed=seed)
-        begun = time.monotonic()
+        begun, before = time.monotonic(), _checkpoint(folder, job)
         try:
-            result = _fit(job, folder, record, progress)
+            result = _fit(job, folder, before, progress)
         except BaseException as error:
             _end(folder, record, _status_of(error), time.monotonic() - begun)
             raise
-        finished = fit_record(result, job)
+        finished = fit_record(result, job, before)
         write_atomically(folder / FIT, to_json(finished.as_data()))
         record = _end(folder, record, result.status.name, time.monotonic() - begun)
     return Run(folder, spec, record, finished)
@@ -184,11 +184,15 @@ def _refuse_changes(folder: Path, before: RunRecord, now: RunRecord) -> None:
         raise InvalidInput([*problems, "a changed fit cannot be resumed: choose another folder with --out"])
 
 
-def _fit(job: Job, folder: Path, record: RunRecord, progress: Callback) -> Fit:
+def _checkpoint(folder: Path, job: Job) -> Checkpoint | None:
+    path = folder / CHECKPOINT
+    return load_checkpoint(path, job.reward.names) if path.exists() else None
+
+
+def _fit(job: Job, folder: Path, before: Checkpoint | None, progress: Callback) -> Fit:
     names = job.reward.names
     space, prior = parameter_space(job.spec.reward, names), make_prior(job.spec.reward, names)
     problem = job.problem()
-    before = load_checkpoint(folder / CHECKPOINT, names) if (folder / CHECKPOINT).exists() else None
     keeper = _Keeper(folder / CHECKPOINT, names, before)
 
     def watch(step: Progress) -> None:
