@@ -166,6 +166,10 @@ def test_the_shortest_path_goes_to_the_goal_of_least_detour(slippery):
     path = baseline.path(np.array([8, 9, 10]), 5, candidates=only)
     assert path[-1] == 0
     assert len(path) == 6
+    # 8 → 9 → 10 is on a shortest way to both 3 and 11; 11 lies straight ahead, whatever the order of the goals
+    for order in ([3, 11], [11, 3]):
+        ahead = ShortestPath(slippery.problem.mdp, np.array(order), CENTRE)
+        assert ahead.path(np.array([8, 9, 10]), 2).tolist() == [10, 11, 11]
 
 
 def test_the_shortest_path_to_nowhere_is_named(one_way):

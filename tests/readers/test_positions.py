@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from maxentrl.demos.checks import possible_moves
 from maxentrl.demos.report import DropTrajectory, MendNearest
 from maxentrl.mdp.grid import EIGHT_MOVES, FOUR_MOVES, Moves, grid_world
-from maxentrl.readers.positions import Sampling, Unit, moves_offered
+from maxentrl.readers.positions import Sampling, Snapper, Unit, lattice_path, moves_offered
 from maxentrl.readers.trajectories import read_trajectories_csv
 from maxentrl.status import InvalidInput
 
@@ -173,3 +173,18 @@ def test_what_moves_a_world_offers():
 def test_bad_settings(settings, message):
     with pytest.raises(InvalidInput, match=message):
         Sampling(**settings)
+
+
+@pytest.mark.parametrize("diagonal", [True, False])
+@pytest.mark.parametrize("stay", [True, False])
+def test_each_recorded_cell_is_found_where_the_path_says(diagonal, stay):
+    world = room(5, 5)
+    recorded = np.array([[0, 0], [1, 1], [1, 1], [4, 3], [3, 2], [3, 2], [0, 2]])
+    states, step = lattice_path(recorded, diagonal, stay, Snapper(world.geometry))
+    path = world.geometry.cell_of_state[states]
+    np.testing.assert_array_equal(path[step], recorded)
+    assert (np.diff(step) >= 0).all()
+    strides = np.abs(np.diff(path, axis=0))
+    assert strides.max() == 1
+    assert (strides.sum(axis=1).max() == 2) == diagonal
+    assert bool((strides.sum(axis=1) == 0).any()) == stay

@@ -61,8 +61,8 @@ class RandomWalk:
 class ShortestPath:
     """The shortest walkable path, one cell a step, to the goal that the observed part best agrees with.
 
-    The goal is the one of smallest detour, observed length + distance(s_t, g) − distance(s_0, g). Not a probability
-    model: it is scored on distances only.
+    The goal is the one of smallest detour, observed length + distance(s_t, g) − distance(s_0, g); among equals the
+    one straightest ahead. Not a probability model: it is scored on distances only.
 
     Attributes:
         mdp: where the walks take place.
@@ -112,13 +112,23 @@ class ShortestPath:
         detour = np.where(np.isnan(detour) | np.isneginf(detour), distance[:, last], detour)
         if candidates is not None:
             detour = np.where(candidates, detour, np.inf)
-        goal = int(np.argmin(detour))
+        goal = self._choose(detour, first, last)
         if np.isinf(detour[goal]):
             raise Failure(Status.UNREACHABLE_GOAL, f"from state {self.mdp.state_name(int(last))}")
         path = [int(last)]
         for _ in range(steps):
             path.append(path[-1] if path[-1] == self.goals[goal] else int(following[goal, path[-1]]))
         return np.array(path)
+
+    def _choose(self, detour: Float[np.ndarray, " G"], first: int | np.integer, last: int | np.integer) -> int:
+        """The least detour; among equals, of which grids have many, the least detour as the crow flies."""
+        if self.position is None:
+            return int(np.argmin(detour))
+        place = self.position[self.goals]
+        straight = np.linalg.norm(place - self.position[last], axis=1) - np.linalg.norm(
+            place - self.position[first], axis=1
+        )
+        return int(np.argmin(np.where(detour <= detour.min() + 1e-9, straight, np.inf)))
 
 
 @dataclasses.dataclass(frozen=True)

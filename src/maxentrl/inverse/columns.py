@@ -12,13 +12,12 @@ from jaxtyping import Array, Float
 from maxentrl.mdp.transitions import AbstractTransitions
 from maxentrl.numerics.precision import double_precision
 from maxentrl.numerics.reward_table import RewardTable
+from maxentrl.numerics.types import ArrayLike
 from maxentrl.rewards.linear import LinearReward
 from maxentrl.rewards.reward import AbstractReward
 
 MAXIMUM_PARAMETERS = 2000
 """Most parameters for which Jacobians and Hessians are formed."""
-
-ArrayLike = Array | np.ndarray
 
 
 @jax.tree_util.register_dataclass
@@ -68,7 +67,8 @@ def table_columns(reward: AbstractReward, parameters: Float[np.ndarray, " K"]) -
         return table.pair, table.terminal, table.outcome
 
     jacobian = jax.jacfwd(parts)(jnp.asarray(parameters))
-    return Columns(*(None if part is None else np.moveaxis(np.asarray(part), -1, 0) for part in jacobian))
+    pair, terminal, outcome = (None if part is None else np.moveaxis(np.asarray(part), -1, 0) for part in jacobian)
+    return Columns(np.asarray(pair), np.asarray(terminal), outcome)
 
 
 @double_precision
@@ -81,6 +81,6 @@ def table_curvature(
     weights = jax.tree.map(jnp.asarray, visits)
 
     def total(theta: Float[Array, " K"]) -> Float[Array, ""]:
-        return reward.table(theta).inner(weights)
+        return jnp.asarray(reward.table(theta).inner(weights))
 
     return np.asarray(jax.hessian(total)(jnp.asarray(parameters)))

@@ -23,12 +23,13 @@ from jaxtyping import Array, Float
 from maxentrl.inverse.columns import Columns
 from maxentrl.mdp.transitions import AbstractTransitions, SparseTransitions
 from maxentrl.numerics.precision import double_precision
+from maxentrl.numerics.types import ArrayLike
 from maxentrl.planning.backup import Backup
 from maxentrl.planning.solution import SoftSolution
 
-Gradients = Sequence[Float[Array, "K S"]]
+Gradients = Sequence[Float[ArrayLike, "K S"]]
 """One (K, S) array for each action."""
-Policy = Sequence[Float[Array, " S"]]
+Policy = Sequence[Float[ArrayLike, " S"]]
 """π(a|s), one row for each action."""
 
 
@@ -39,7 +40,7 @@ def model_columns(columns: Columns, solution: SoftSolution) -> Columns:
 
 
 def action_gradients(
-    dynamics: AbstractTransitions, discount: float | Array, columns: Columns, following: Float[Array, "K S"]
+    dynamics: AbstractTransitions, discount: float | ArrayLike, columns: Columns, following: Float[Array, "K S"]
 ) -> Gradients:
     """∇Q(s, a) for each action, (K, S), given ∇V one step later."""
     ahead = jax.vmap(dynamics.expect)(following)
@@ -49,9 +50,14 @@ def action_gradients(
     return [columns.pair[:, a] + discount * later for a, later in enumerate(ahead)]
 
 
+def _mean(policy: Policy, gradients: Gradients) -> Float[Array, "K S"]:
+    first, *rest = [jnp.asarray(p * g) for p, g in zip(policy, gradients, strict=True)]
+    return sum(rest, first)
+
+
 def action_covariance(policy: Policy, gradients: Gradients, mass: Float[Array, " S"]) -> tuple[Array, Array]:
     """∇V (K, S), and Σ_s mass(s) Cov_π(∇Q(s, ·)), (K, K)."""
-    mean = sum(p * g for p, g in zip(policy, gradients, strict=True))
+    mean = _mean(policy, gradients)
     total = jnp.zeros((mean.shape[0], mean.shape[0]), mean.dtype)
     for p, g in zip(policy, gradients, strict=True):
         centred = g - mean
@@ -83,14 +89,14 @@ def _sweep_mass(backup: Backup, values: Array, source: Array) -> Float[Array, "t
         mass = arriving + entering
         weight = backup.weight if weight is None else weight
         _, moved = backup.flow(jnp.where(backup.ends, 0.0, mass), now, following, weight)
-        return moved, mass
+        return jnp.asarray(moved), mass
 
     weights = backup.weight if backup.weight.ndim == 3 else None
     return jax.lax.scan(step, jnp.zeros_like(values[0]), (source[:-1], values[:-1], values[1:], weights))[1]
 
 
 def _local(
-    backup: Backup, following: Array, weight: Array, columns: Columns, ahead: Array
+    backup: Backup, following: Array, weight: ArrayLike, columns: Columns, ahead: Array
 ) -> tuple[Policy, Gradients, AbstractTransitions]:
     policy = [jnp.exp(row) for row in backup.log_policy(following, weight)]
     dynamics = backup.dynamics(following)
@@ -133,8 +139,7 @@ def _sweep_jacobian(backup: Backup, values: Array, columns: Columns) -> Float[Ar
         now_columns = Columns(columns.pair if pair is None else pair, columns.terminal, columns.outcome)
         weight = backup.weight if weight is None else weight
         policy, gradients, _ = _local(backup, following, weight, now_columns, ahead)
-        now = sum(p * g for p, g in zip(policy, gradients, strict=True))
-        now = jnp.where(backup.ends, columns.terminal, now)
+        now = jnp.where(backup.ends, columns.terminal, _mean(policy, gradients))
         return now, now
 
     weights, pairs = _stepwise(backup, columns)
@@ -164,8 +169,7 @@ def _stationary_information(
 @jax.jit
 def _policy_mean(dynamics: AbstractTransitions, policy: Array, columns: Columns) -> Float[Array, "K S"]:
     none_ahead = jnp.zeros_like(jnp.asarray(columns.terminal))
-    gradients = action_gradients(dynamics, 0.0, columns, none_ahead)
-    return sum((p * g for p, g in zip(policy, gradients, strict=True)), none_ahead)
+    return _mean(list(policy), action_gradients(dynamics, 0.0, columns, none_ahead))
 
 
 @double_precision

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float, Int
 
+from maxentrl.demos.counts import FeatureCounts
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, Columns, table_columns, table_curvature
 from maxentrl.inverse.curvature import information, model_columns, value_jacobian
@@ -53,6 +54,7 @@ def objective_hessian(
     table = reward_table(reward, parameters)
     columns = table_columns(reward, parameters)
     total = table_curvature(reward, parameters, objective.evaluate(table).visits)
+    objective = _known(objective)
     solutions = objective.planner.solve(objective.problem.forward, table)
     if isinstance(objective, FeatureMatching):
         for g, solution in enumerate(solutions):
@@ -62,8 +64,6 @@ def objective_hessian(
             )
             total = total - choice - chance
         return total
-    if not isinstance(objective, ConditionalLikelihood):
-        raise InvalidInput(f"no Hessian is known for {type(objective).__name__}")
     for solution, reading in zip(solutions, objective.read(solutions), strict=True):
         scaled = _group_columns(columns, solution)
         choice, chance = information(solution, scaled, reading.source, noise=solution.problem.optimistic)
@@ -79,14 +79,14 @@ def objective_scores(
     The second uses the next state that was realised, so that its sum over a walk is (Φ_i − E[Φ])/τ.
     """
     table, columns = reward_table(reward, parameters), table_columns(reward, parameters)
+    objective = _known(objective)
     solutions = objective.planner.solve(objective.problem.forward, table)
     if isinstance(objective, ConditionalLikelihood):
         return _likelihood_scores(objective, solutions, columns)
-    if isinstance(objective, FeatureMatching):
-        if not isinstance(objective.problem.demonstrations, Trajectories):
-            return _count_scores(objective, solutions, columns)
-        return _matching_scores(objective, solutions, columns)
-    raise InvalidInput(f"no scores are known for {type(objective).__name__}")
+    demonstrations = objective.problem.demonstrations
+    if isinstance(demonstrations, Trajectories):
+        return _matching_scores(objective, demonstrations, solutions, columns)
+    return _count_scores(objective, demonstrations, solutions, columns)
 
 
 def outcome_noise(
@@ -101,6 +101,12 @@ def outcome_noise(
         noisy = dataclasses.replace(averaged, outcome=raw.outcome)
         total += information(solution, noisy, objective.source(g, solution), noise=True)[1]
     return total
+
+
+def _known(objective: AbstractObjective) -> FeatureMatching | ConditionalLikelihood:
+    if isinstance(objective, FeatureMatching | ConditionalLikelihood):
+        return objective
+    raise InvalidInput(f"second derivatives and scores are not known for {type(objective).__name__}")
 
 
 def _cut(columns: Columns, solution: SoftSolution) -> Columns:
@@ -140,7 +146,8 @@ def _jacobian_parts(solution: SoftSolution, columns: Columns) -> Iterator[tuple[
 
 
 def _pair_rows(columns: Columns, time: np.ndarray, action: np.ndarray, state: np.ndarray) -> Float[np.ndarray, "K R"]:
-    return columns.pair[:, time, action, state] if columns.per_step else columns.pair[:, action, state]
+    pair = np.asarray(columns.pair)
+    return pair[:, time, action, state] if columns.per_step else pair[:, action, state]
 
 
 def _arriving(
@@ -216,9 +223,11 @@ def _collect(decision: np.ndarray, owner: np.ndarray, weights: np.ndarray) -> Sc
     return Scores(decision, episode, owner, weights)
 
 
-def _matching_scores(objective: FeatureMatching, solutions: list[SoftSolution], columns: Columns) -> Scores:
+def _matching_scores(
+    objective: FeatureMatching, trajectories: Trajectories, solutions: list[SoftSolution], columns: Columns
+) -> Scores:
     problem = objective.problem
-    rows = decision_rows(problem.mdp, problem.demonstrations)
+    rows = decision_rows(problem.mdp, trajectories)
     rows_first = rows.first
     state, action, following = rows.state[rows_first], rows.action[rows_first], rows.following[rows_first]
     group, discount = objective.planner.group[rows.trajectory], problem.discount
@@ -240,9 +249,11 @@ def _matching_scores(objective: FeatureMatching, solutions: list[SoftSolution], 
     return _collect(decision, rows.trajectory, objective.weights)
 
 
-def _count_scores(objective: FeatureMatching, solutions: list[SoftSolution], columns: Columns) -> Scores:
+def _count_scores(
+    objective: FeatureMatching, counts: FeatureCounts, solutions: list[SoftSolution], columns: Columns
+) -> Scores:
     problem, planner = objective.problem, objective.planner
-    episode = np.asarray(problem.demonstrations.counts, float) / problem.temperature
+    episode = np.asarray(counts.counts, float) / problem.temperature
     for g, solution in enumerate(solutions):
         mine = np.flatnonzero(planner.group == g)
         for k, _, jacobian in _jacobian_parts(solution, _group_columns(columns, solution)):

@@ -61,9 +61,9 @@ def _finite(target: FitTarget, free: Float[np.ndarray, " F"]) -> bool:
 
 def _rows(target: FitTarget, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, "N F"]:
     """Distinct derivatives of the rewards of available pairs in the free parameters."""
-    columns = table_columns(target.reward, target.space.parameters(free))
+    columns = np.asarray(table_columns(target.reward, target.space.parameters(free)).pair)
     available = target.objective.problem.mdp.available
-    pair = columns.pair.reshape(len(columns.pair), -1, *available.shape)
+    pair = columns.reshape(len(columns), -1, *available.shape)
     same = np.array_equal(pair, np.broadcast_to(pair[:, :, :1], pair.shape))
     chosen = pair[:, :, 0][:, :, available.any(0)] if same else pair[:, :, available]
     return chosen.reshape(len(pair), -1).T @ target.space.matrix
@@ -107,6 +107,6 @@ def _inside_bounds(target: FitTarget, rows: np.ndarray, scales: np.ndarray) -> n
     """The point of the bounds (cut at a thousand scales) that makes the best reward lowest."""
     space = target.space
     lower, upper = np.maximum(space.lower, -1e3 * scales), np.minimum(space.upper, 1e3 * scales)
-    base = reward_table(target.reward, space.offset).pair.max() if space.fixed.any() else 0.0
+    base = float(np.max(reward_table(target.reward, space.offset).pair)) if space.fixed.any() else 0.0
     direction, margin = _descent(rows, lower / scales, upper / scales, scales)
     return np.clip(direction, space.lower, space.upper) if margin > base else None

@@ -33,6 +33,10 @@ class LBFGSB(AbstractOptimiser):
     memory: int = 20
     polish: int = 3
 
+    @property
+    def budget(self) -> int:
+        return self.max_evaluations
+
     def run(self, search: Search) -> Status:
         scales = search.target.scales(search.best.free)
         while True:
@@ -58,7 +62,7 @@ class LBFGSB(AbstractOptimiser):
             search.best.free / scales,
             jac=True,
             method="L-BFGS-B",
-            bounds=scipy.optimize.Bounds(space.lower / scales, space.upper / scales),
+            bounds=list(zip(space.lower / scales, space.upper / scales, strict=True)),
             options={"maxcor": self.memory, "ftol": 0.0, "gtol": 0.0, "maxiter": 10**9, "maxfun": 10**9, "maxls": 40},
         )
 

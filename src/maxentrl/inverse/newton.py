@@ -32,6 +32,10 @@ class Newton(AbstractOptimiser):
     max_evaluations: int = 500
     floor: float = 1e-10
 
+    @property
+    def budget(self) -> int:
+        return self.max_evaluations
+
     def run(self, search: Search) -> Status:
         while _step(search, self.floor):
             pass

@@ -12,13 +12,13 @@ import abc
 import dataclasses
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from maxentrl.inverse.problem import InverseProblem
 from maxentrl.numerics.precision import double_precision
 from maxentrl.numerics.reward_table import RewardTable
+from maxentrl.numerics.types import ArrayLike
 from maxentrl.rewards.reward import AbstractReward
 
 
@@ -68,28 +68,32 @@ class AbstractObjective(abc.ABC):
         """Return of the demonstrations under this reward, in reward units."""
 
 
+@jax.jit
+def _table(reward: AbstractReward, parameters: ArrayLike) -> RewardTable:
+    return reward.table(parameters)
+
+
+@jax.jit
+def _pull_back(reward: AbstractReward, parameters: ArrayLike, visits: RewardTable) -> ArrayLike:
+    return jax.vjp(reward.table, parameters)[1](visits)[0]
+
+
 @double_precision
 def value_and_gradient(
     objective: AbstractObjective, reward: AbstractReward, parameters: Float[np.ndarray, " K"]
 ) -> tuple[float, Float[np.ndarray, " K"]]:
     """The objective at θ and its gradient: the visits pulled back through the reward."""
-    table, pullback = jax.vjp(reward.table, jnp.asarray(parameters, float))
-    evaluation = objective.evaluate(host_table(table))
-    cotangent = jax.tree.map(lambda x, like: jnp.asarray(x, like.dtype), evaluation.visits, table)
-    (gradient,) = pullback(cotangent)
+    parameters = np.asarray(parameters, float)
+    evaluation = objective.evaluate(reward_table(reward, parameters))
+    gradient = _pull_back(reward, parameters, evaluation.visits)
     value = evaluation.value + float(objective.linear_term @ parameters)
     return value, np.asarray(gradient) + objective.linear_term
-
-
-def host_table(table: RewardTable) -> RewardTable:
-    """A reward table as NumPy arrays."""
-    return jax.tree.map(np.asarray, table)
 
 
 @double_precision
 def reward_table(reward: AbstractReward, parameters: Float[np.ndarray, " K"]) -> RewardTable:
     """The table of a reward at θ, as NumPy arrays."""
-    return host_table(reward.table(jnp.asarray(parameters, float)))
+    return jax.tree.map(np.asarray, _table(reward, np.asarray(parameters, float)))
 
 
 def zero_visits(table: RewardTable) -> RewardTable:

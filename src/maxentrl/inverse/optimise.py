@@ -78,7 +78,11 @@ class AbstractOptimiser(abc.ABC):
     """Maximises a target from a feasible start."""
 
     gradient_tolerance: float
-    max_evaluations: int
+
+    @property
+    @abc.abstractmethod
+    def budget(self) -> int:
+        """Most evaluations of the target."""
 
     def maximise(self, target: AbstractTarget, start: Float[np.ndarray, " F"], progress: Callback = silent) -> Optimum:
         """The best point found, and how the search ended; Ctrl-C ends it with INTERRUPTED, nothing lost.
@@ -86,7 +90,7 @@ class AbstractOptimiser(abc.ABC):
         Raises:
             Failure: INFINITE_PARTITION when the start itself is infeasible (see ``feasible_start``).
         """
-        search = Search(target, self.gradient_tolerance, self.max_evaluations, progress)
+        search = Search(target, self.gradient_tolerance, self.budget, progress)
         try:
             search.begin(np.clip(start, target.space.lower, target.space.upper))
             status = self.run(search)

@@ -101,7 +101,7 @@ class ParameterSpace:
     @property
     def fixed(self) -> Bool[np.ndarray, " K"]:
         """Parameters that are not estimated, (K,)."""
-        return ~self.matrix.any(1)
+        return np.all(self.matrix == 0, axis=1)
 
     def parameters(self, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, " K"]:
         """θ of a free vector."""

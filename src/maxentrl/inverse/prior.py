@@ -28,9 +28,7 @@ class GaussianPrior:
     scale: Float[np.ndarray, " K"]
 
     @staticmethod
-    def of(
-        names: Sequence[str], *, scale: Scalars, mean: Scalars = 0.0
-    ) -> GaussianPrior:
+    def of(names: Sequence[str], *, scale: Scalars, mean: Scalars = 0.0) -> GaussianPrior:
         """One scale and mean for all parameters, or by name (names left out have no prior).
 
         Raises:

@@ -22,6 +22,7 @@ from maxentrl.inverse.columns import Columns, table_columns
 from maxentrl.inverse.feature_matching import FeatureMatching
 from maxentrl.inverse.objectives import reward_table
 from maxentrl.inverse.target import FitTarget
+from maxentrl.numerics.types import ArrayLike
 from maxentrl.rewards.linear import LinearReward
 from maxentrl.status import Failure, InvalidInput, Status
 
@@ -170,11 +171,11 @@ def _cut(target: FitTarget, objective: FeatureMatching, direction: np.ndarray) -
     try:
         for g, solution in enumerate(objective.planner.solve(objective.problem.forward_hard, table)):
             visits = solution.occupancy(objective.source(g, solution)).visits
-            features -= _features_of(columns, np.asarray(visits.pair), np.asarray(visits.terminal))
+            features -= _features_of(columns, visits.pair, visits.terminal)
     except Failure:
         return None
     return target.space.matrix.T @ features
 
 
-def _features_of(columns: Columns, pair: np.ndarray, terminal: np.ndarray) -> Float[np.ndarray, " K"]:
-    return np.einsum("kas,as->k", columns.pair, pair) + columns.terminal @ terminal
+def _features_of(columns: Columns, pair: ArrayLike, terminal: ArrayLike) -> Float[np.ndarray, " K"]:
+    return np.einsum("kas,as->k", columns.pair, np.asarray(pair)) + np.asarray(columns.terminal) @ np.asarray(terminal)

@@ -28,7 +28,7 @@ class TextbookGradient(AbstractOptimiser):
     gradient_tolerance: float = 1e-6
 
     @property
-    def max_evaluations(self) -> int:
+    def budget(self) -> int:
         """One for the start and one a step."""
         return self.steps + 1
 

@@ -20,6 +20,9 @@ from maxentrl.status import Failure, Status
 ARRIVED = 1e200
 """A residual that every change between finite values meets, and none from -inf to a finite value."""
 
+LONGEST = 1_000_000
+"""Most steps for which a policy that arrives is followed."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Arrival:
@@ -92,35 +95,31 @@ def first_values(backup: Backup, arrival: Arrival) -> Float[np.ndarray, " S"]:
     if backup.form == "optimistic" or backup.transitions.deterministic:
         limit = len(nothing) + 1
         return iterate(backup_values, nothing, backup, max_iterations=limit, relative=ARRIVED).value
-    start = np.where(arrival.states, np.where(backup.ends, backup.end_value, 0.0), -np.inf)
-    found = iterate(_follow, start, (backup, arrival.chosen), max_iterations=1_000_000, relative=1e-10)
+    moving = arrival.states & ~np.asarray(backup.ends)
+    policy = 1.0 * moving * (np.arange(len(backup.weight))[:, None] == arrival.chosen)
+    gain = np.where(moving, np.take_along_axis(np.asarray(backup.weight), arrival.chosen[None], axis=0)[0], 0.0)
+    start = np.where(arrival.states & ~moving, backup.end_value, 0.0)
+    arguments = (gain, policy, backup.transitions)
+    found = iterate(_follow, start, arguments, max_iterations=LONGEST, relative=1e-10)
     if found.status not in (Status.CONVERGED, Status.STALLED):
         raise Failure(found.status, "the value of a policy that arrives")
-    moving = arrival.states & ~np.asarray(backup.ends)
-    steps = expected_steps(
-        1.0 * moving * (np.arange(len(backup.weight))[:, None] == arrival.chosen), backup.transitions
-    )
-    return found.value - 2.0 * found.residual * steps
-
-
-def _follow(arguments: tuple[Backup, Array], values: Float[Array, " S"]) -> Float[Array, " S"]:
-    """One step of evaluating the policy that takes one action a state."""
-    backup, chosen = arguments
-    rows = jnp.stack(list(backup.action_values(values, backup.weight)))
-    taken = jnp.take_along_axis(rows, chosen[None], axis=0)[0]
-    return jnp.where(backup.ends | jnp.isneginf(values), values, taken)
+    below = found.value - 2.0 * found.residual * expected_steps(policy, backup.transitions)
+    return np.where(arrival.states, below, -np.inf)
 
 
 @double_precision
 def expected_steps(policy: Float[ArrayLike, "A S"], dynamics: AbstractTransitions) -> Float[np.ndarray, " S"]:
     """h with h ≥ ½ + P_π h: half the expected number of decisions or more, (S,), without a factorisation."""
-    found = iterate(_count, np.zeros(policy.shape[1]), (policy, dynamics), max_iterations=1_000_000, absolute=0.5)
+    moving = np.asarray(policy).sum(0) > 0
+    arguments = (np.where(moving, 1.0, 0.0), np.asarray(policy), dynamics)
+    found = iterate(_follow, np.zeros(len(moving)), arguments, max_iterations=LONGEST, absolute=0.5)
     if found.status is not Status.CONVERGED:
         raise Failure(found.status, "the expected number of steps to the goal")
     return found.value
 
 
-def _count(arguments: tuple[Array, AbstractTransitions], steps: Float[Array, " S"]) -> Float[Array, " S"]:
-    policy, dynamics = arguments
-    ahead = sum(row * later for row, later in zip(policy, dynamics.expect(steps), strict=True))
-    return jnp.where(jnp.sum(policy, axis=0) > 0, 1.0 + ahead, 0.0)
+def _follow(arguments: tuple[Array, Array, AbstractTransitions], values: Float[Array, " S"]) -> Float[Array, " S"]:
+    """gain + P_π x where a move is made, x elsewhere: one step towards the total gain of a policy."""
+    gain, policy, dynamics = arguments
+    ahead = sum(row * later for row, later in zip(policy, dynamics.expect(values), strict=True))
+    return jnp.where(jnp.sum(policy, axis=0) > 0, gain + ahead, values)

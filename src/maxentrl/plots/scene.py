@@ -10,7 +10,20 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from maxentrl.mdp.world import GridGeometry
-from maxentrl.plots.figure import FAINT, INK, LABEL, MUTED, PALETTE, SMALL, Axes, finish, halo, new_axes, quiet_legend
+from maxentrl.plots.figure import (
+    FAINT,
+    GREY,
+    INK,
+    LABEL,
+    MUTED,
+    PALETTE,
+    SMALL,
+    Axes,
+    finish,
+    halo,
+    new_axes,
+    quiet_legend,
+)
 from maxentrl.status import InvalidInput
 
 Image = Float[np.ndarray, "H W *C"] | UInt8[np.ndarray, "H W *C"]
@@ -234,8 +247,13 @@ def _goals(ax: Axes, result: VisitPicture) -> None:
     position = result.scene.geometry.position[result.goals]
     probability = result.goal_probability
     size = np.full(len(position), 70.0) if probability is None else 30.0 + 330.0 * np.asarray(probability)
-    ax.scatter(*position.T, s=size, facecolor="#ffffffd0", edgecolor=PALETTE[2], lw=2.0, zorder=4, label="goals",
-               clip_on=False)  # fmt: skip
+    likely = np.ones(len(position), bool) if probability is None else np.asarray(probability) >= 0.01
+    edge = np.where(likely, PALETTE[2], GREY)
+    ax.scatter(
+        *position.T, s=size, facecolor="#ffffffd0", edgecolor=edge, lw=np.where(likely, 2.0, 1.2), zorder=4,
+        clip_on=False,
+    )  # fmt: skip
+    ax.scatter([], [], s=70, facecolor="#ffffffd0", edgecolor=PALETTE[2], lw=2.0, label="goals")
     if result.true_goal is not None:
         place = result.scene.geometry.position[result.true_goal]
         ax.scatter(*place, s=170, marker="*", color=PALETTE[2], edgecolor="white", lw=1.0, zorder=8, label="true goal",

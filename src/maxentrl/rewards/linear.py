@@ -32,9 +32,9 @@ class LinearReward(AbstractReward):
 
     names: tuple[str, ...]
     n_actions: int
-    state: Float[np.ndarray, "K S"]
-    pair: Float[np.ndarray, "K A S"] | None
-    terminal: Float[np.ndarray, "K S"]
+    state: Float[ArrayLike, "K S"]
+    pair: Float[ArrayLike, "K A S"] | None
+    terminal: Float[ArrayLike, "K S"]
 
     @staticmethod
     def of(
@@ -70,8 +70,9 @@ class LinearReward(AbstractReward):
 
     def features(self) -> RewardTable:
         """φ as a reward table with a leading axis K: pair (K, A, S) and terminal (K, S)."""
-        pair = np.broadcast_to(self.state[:, None], (len(self.names), self.n_actions, self.state.shape[1]))
-        return RewardTable(pair if self.pair is None else pair + self.pair, self.terminal)
+        state = np.asarray(self.state)
+        pair = np.broadcast_to(state[:, None], (len(self.names), self.n_actions, state.shape[1]))
+        return RewardTable(pair if self.pair is None else pair + np.asarray(self.pair), np.asarray(self.terminal))
 
 
 def _check(names: tuple[str, ...], n_actions: int, state: Columns, pair: Columns, terminal: Columns) -> None:

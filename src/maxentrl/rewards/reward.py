@@ -6,6 +6,7 @@ import abc
 import dataclasses
 from collections.abc import Callable
 
+import jax
 from jaxtyping import Float
 
 from maxentrl.numerics.reward_table import RewardTable
@@ -13,7 +14,11 @@ from maxentrl.numerics.types import ArrayLike
 
 
 class AbstractReward(abc.ABC):
-    """Parameters θ (K,) → :class:`RewardTable`, written in JAX so that learning can pull visits back through it."""
+    """Parameters θ (K,) → :class:`RewardTable`, written in JAX so that learning can pull visits back through it.
+
+    A reward is a pytree (``jax.tree_util.register_dataclass``, or an equinox module): it is handed to compiled functions,
+    its arrays as inputs and everything else as part of what is compiled.
+    """
 
     names: tuple[str, ...]
     """One name a parameter, in order."""
@@ -37,3 +42,6 @@ class FunctionReward(AbstractReward):
 
     def table(self, parameters: Float[ArrayLike, " K"]) -> RewardTable:
         return self.function(parameters)
+
+
+jax.tree_util.register_dataclass(FunctionReward, data_fields=[], meta_fields=["names", "function"])

@@ -139,7 +139,9 @@ def fit_run(
         finished = fit_record(result, job, before)
         write_atomically(folder / FIT, to_json(finished.as_data()))
         record = _end(folder, record, result.status.name, time.monotonic() - begun)
-    return Run(folder, spec, record, finished)
+    run = Run(folder, spec, record, finished)
+    vars(run)["job"] = job  # fills the cached property: the files need not be read again
+    return run
 
 
 def _status_of(error: BaseException) -> str:
