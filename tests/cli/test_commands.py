@@ -183,3 +183,20 @@ def test_colours_and_names_do_not_mix(capsys):
     text = capsys.readouterr().out
     assert "[red]walk[/red] [0]" in text
     assert "[green]a" in text
+
+
+def test_names_cannot_command_the_terminal(capsys):
+    terminal = Terminal(json=False)
+    terminal.say("a\x1b[2Jb")
+    terminal.table("t", ("n",), [("c\x1b]0;title\x07d",)])
+    text = capsys.readouterr().out
+    assert "a\ufffd[2Jb" in text
+    assert "\x1b]0" not in text
+    assert "\x07" not in text
+
+
+def test_errors_cannot_command_the_terminal(command, tmp_path):
+    code, _, errors = command("check", tmp_path / "a\x1b[2J.toml")
+    assert code == 2
+    assert "\x1b" not in errors
+    assert "a\ufffd[2J.toml" in errors

@@ -1,5 +1,6 @@
 """A fit that is interrupted, killed, or stopped by a full disk loses nothing; a changed one is not resumed."""
 
+import contextlib
 import errno
 import json
 import os
@@ -166,3 +167,23 @@ def test_checkpoints_cost_little(spec, tmp_path, monkeypatch):
     assert kept.parameters.tobytes() == run.fit.parameters.tobytes()
     files = ("spec.toml", "run.json", "checkpoint.json", "checkpoint.json", "fit.json", "run.json")
     assert len(flushed) == 2 * len(files)  # each file, and its folder
+
+
+def test_ctrl_c_is_code_130_and_says_how_to_go_on(spec, tmp_path, monkeypatch, command):
+    stop = Stop(3, KeyboardInterrupt())
+    monkeypatch.setattr("maxentrl.cli.progress.fit_progress", lambda *_: contextlib.nullcontext(stop))
+    code, found, errors = command("fit", spec, "--out", tmp_path, "--json")
+    assert (code, found["status"], found["exit_code"]) == (130, "INTERRUPTED", 130)
+    assert f"go on with: maxentrl fit {spec} --out {tmp_path} --resume" in errors.replace("\n", "")
+
+
+def test_ctrl_c_before_the_first_evaluation(spec, tmp_path, monkeypatch, command):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("maxentrl.runs.run.read_job", stop)
+    code, found, errors = command("fit", spec, "--out", tmp_path, "--json")
+    assert (code, found["error"]) == (130, "INTERRUPTED")
+    assert "a fit goes on with --resume" in errors
+    monkeypatch.undo()
+    assert command("fit", spec, "--out", tmp_path, "--resume", "--json")[0] == 0

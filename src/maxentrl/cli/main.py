@@ -20,7 +20,7 @@ from maxentrl.cli.fit import Fit
 from maxentrl.cli.forecast import Forecast
 from maxentrl.cli.plan import Plan
 from maxentrl.cli.report import Report
-from maxentrl.cli.terminal import Terminal
+from maxentrl.cli.terminal import Terminal, printable
 from maxentrl.status import Failure, MaxentrlError, Status
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command.run(terminal)
     except KeyboardInterrupt:
-        return _report(terminal, INTERRUPTED, "interrupted", "INTERRUPTED")
+        return _report(terminal, INTERRUPTED, "interrupted; a fit goes on with --resume", "INTERRUPTED")
     except Failure as failure:
         code = INTERRUPTED if failure.status is Status.INTERRUPTED else FAILED
         return _report(terminal, code, str(failure), failure.status.name)
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _report(terminal: Terminal, code: int, message: str, kind: str) -> int:
     for line in message.splitlines():
-        sys.stderr.write(f"maxentrl: {line}\n")
+        sys.stderr.write(f"maxentrl: {printable(line)}\n")
     terminal.emit({"error": kind, "messages": message.splitlines(), "exit_code": code})
     return code
 

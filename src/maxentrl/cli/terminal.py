@@ -37,7 +37,7 @@ class Terminal:
 
     def say(self, text: str = "") -> None:
         """A line of text as it is: brackets in names are no markup."""
-        self.console.print(text, markup=False)
+        self.console.print(printable(text), markup=False)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
         """A table; numbers are aligned to the right and shown with four significant digits."""
@@ -74,4 +74,9 @@ def shown(cell: Cell) -> str:
         if cell == 0:
             return "0"
         return f"{cell:.4g}" if abs(cell) < 1e-3 or abs(cell) >= 1e4 else f"{cell:#.4g}"
-    return str(cell)
+    return printable(str(cell))
+
+
+def printable(text: str) -> str:
+    """Text whose control characters cannot command a terminal: a name in a file may hold any."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -16,6 +16,9 @@ from maxentrl.status import Status
 SUSPICIOUS = 30.0
 """Parameters beyond this many of their scales make a fit look for directions without a maximum."""
 
+MINIMUM_SEARCH = 10.0
+"""Seconds that the search for such a direction may always take; otherwise as long as the fit itself."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Certificate:
@@ -62,7 +65,8 @@ def certify(target: FitTarget, start: Float[np.ndarray, " F"], optimum: Optimum,
     """
     parameters = target.space.parameters(optimum.point.free)
     residual = target.objective.problem.temperature * target.residual(parameters)
-    escape = find_escape(target, start, optimum.point.free) if _suspicious(target, optimum, smallest) else None
+    seconds = max(MINIMUM_SEARCH, optimum.seconds)
+    escape = find_escape(target, start, optimum.point.free, seconds) if _suspicious(target, optimum, smallest) else None
     status, detail = (optimum.status, "") if escape is None else (escape.status, escape.detail)
     return Certificate(
         status=status,

@@ -26,7 +26,8 @@ class Columns:
     """∂table/∂θ, one leading axis for the parameters.
 
     Attributes:
-        pair: ∂r(s, a)/∂θ, (K, A, S), or (K, T, A, S) where each step has its own.
+        pair: ∂r(s, a)/∂θ, (K, A, S), or (K, T, A, S) where each step has its own; (K, 1, S) where no action makes a
+            difference.
         terminal: (K, S).
         outcome: (K, A, B, S), or None.
     """
@@ -39,6 +40,22 @@ class Columns:
     def per_step(self) -> bool:
         """Whether each step has its own columns."""
         return self.pair.ndim == 4
+
+    @property
+    def by_state(self) -> bool:
+        """Whether rewards depend on the state alone."""
+        return self.pair.shape[-2] == 1 and self.outcome is None and not self.per_step
+
+    def along(self, directions: Float[np.ndarray, "K F"]) -> Columns:
+        """Derivatives along F directions of θ, one a column."""
+        outcome = None if self.outcome is None else np.tensordot(directions, self.outcome, (0, 0))
+        return Columns(
+            np.tensordot(directions, self.pair, (0, 0)), np.tensordot(directions, self.terminal, (0, 0)), outcome
+        )
+
+    def row(self, action: int) -> Float[ArrayLike, "K S"]:
+        """φ(·, action), (K, S)."""
+        return self.pair[:, action if self.pair.shape[1] > 1 else 0]
 
     def over(self, temperature: float) -> Columns:
         """In units of the temperature."""
@@ -58,9 +75,8 @@ class Columns:
 def table_columns(reward: AbstractReward, parameters: Float[np.ndarray, " K"]) -> Columns:
     """∂table/∂θ at θ, by forward differentiation; the features themselves for a linear reward."""
     if isinstance(reward, LinearReward):
-        shape = (len(reward.names), reward.n_actions, reward.state.shape[1])
-        pair = np.broadcast_to(reward.state[:, None], shape)
-        return Columns(pair if reward.pair is None else pair + reward.pair, reward.terminal)
+        state = np.asarray(reward.state)[:, None]
+        return Columns(state if reward.pair is None else state + reward.pair, reward.terminal)
 
     def parts(theta: Float[Array, " K"]) -> tuple[ArrayLike, ArrayLike, ArrayLike | None]:
         table = reward.table(theta)

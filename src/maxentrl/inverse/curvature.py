@@ -47,7 +47,7 @@ def action_gradients(
     if columns.outcome is not None:
         extra = jax.vmap(dynamics.expect_outcome)(columns.outcome)
         ahead = [later + row for later, row in zip(ahead, extra, strict=True)]
-    return [columns.pair[:, a] + discount * later for a, later in enumerate(ahead)]
+    return [columns.row(a) + discount * later for a, later in enumerate(ahead)]
 
 
 def _mean(policy: Policy, gradients: Gradients) -> Float[Array, "K S"]:

@@ -147,7 +147,9 @@ def _jacobian_parts(solution: SoftSolution, columns: Columns) -> Iterator[tuple[
 
 def _pair_rows(columns: Columns, time: np.ndarray, action: np.ndarray, state: np.ndarray) -> Float[np.ndarray, "K R"]:
     pair = np.asarray(columns.pair)
-    return pair[:, time, action, state] if columns.per_step else pair[:, action, state]
+    if columns.per_step:
+        return pair[:, time, action, state]
+    return pair[:, action, state] if pair.shape[1] > 1 else pair[:, 0, state]
 
 
 def _arriving(

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, table_columns
 from maxentrl.inverse.objectives import reward_table
 from maxentrl.inverse.target import FitTarget
+from maxentrl.mdp.time import ToGoal
 from maxentrl.status import Failure, InvalidInput, Status
 
 DOUBLINGS = 40
@@ -28,12 +29,12 @@ def feasible_start(target: FitTarget, start: Float[np.ndarray, " F"] | None = No
     """
     space = target.space
     begin = space.start if start is None else np.clip(start, space.lower, space.upper)
-    if _finite(target, begin):
+    if not _surely_infinite(target, begin) and _finite(target, begin):
         return begin
     if len(space.names) <= MAXIMUM_PARAMETERS:
         rows, scales = _rows(target, begin), target.scales(begin)
         direction, margin = _descent(rows, *_cone(target), scales)
-        length = 1.0 / margin if margin > 0 else 0.0
+        length = _enough(target, begin) / margin if margin > 0 else 0.0
         for _ in range(DOUBLINGS if margin > 0 else 0):
             trial = np.clip(begin + length * direction, space.lower, space.upper)
             if _finite(target, trial):
@@ -59,13 +60,50 @@ def _finite(target: FitTarget, free: Float[np.ndarray, " F"]) -> bool:
     return True
 
 
+def _log_growth(target: FitTarget, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, "A S"]:
+    """r/τ + log q of each pair that can be chosen, the greatest of its steps, -inf elsewhere."""
+    problem = target.objective.problem
+    table = reward_table(target.reward, target.space.parameters(free))
+    pair = np.asarray(table.pair)
+    pair = pair.max(0) if pair.ndim == 3 else pair
+    if table.outcome is not None:
+        pair = pair + np.asarray(table.outcome).min(1)
+    pair = pair / problem.temperature
+    pair = pair if problem.log_reference is None else pair + problem.log_reference
+    return np.where(problem.mdp.available, pair, -np.inf)
+
+
+def _surely_infinite(target: FitTarget, free: Float[np.ndarray, " F"]) -> bool:
+    """Whether from every state the moves that avoid all goals multiply paths faster than their rewards make them rare.
+
+    With c > 1 a lower bound of Σ exp(r/τ) over such moves, V/τ ≥ log c + min V/τ at every state, so no finite V exists.
+    """
+    problem = target.objective.problem
+    if not isinstance(problem.time, ToGoal):
+        return False
+    goals = np.zeros(problem.mdp.n_states, bool)
+    goals[[*(problem.time.goals or ()), *(g for g in problem.demonstrations.goals if g >= 0)]] = True
+    action, state = np.nonzero(problem.mdp.available)
+    following, chance = problem.mdp.transitions.successors_of(action, state)
+    hits = ((goals[following] | problem.mdp.terminal[following]) & (chance > 0)).any(0)
+    growth = _log_growth(target, free)
+    growth[action[hits], state[hits]] = -np.inf
+    inside = ~goals & ~problem.mdp.terminal
+    return bool((np.logaddexp.reduce(growth[:, inside], axis=0) > 1e-9).all())
+
+
+def _enough(target: FitTarget, free: Float[np.ndarray, " F"]) -> float:
+    """By how much all rewards must fall for Σ_a exp(r/τ) < 1 in every state, which suffices for a finite Z."""
+    excess = float(np.max(np.logaddexp.reduce(_log_growth(target, free), axis=0)))
+    return max(1.05 * excess, 0.1) * target.objective.problem.temperature
+
+
 def _rows(target: FitTarget, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, "N F"]:
     """Distinct derivatives of the rewards of available pairs in the free parameters."""
-    columns = np.asarray(table_columns(target.reward, target.space.parameters(free)).pair)
+    columns = table_columns(target.reward, target.space.parameters(free))
     available = target.objective.problem.mdp.available
-    pair = columns.reshape(len(columns), -1, *available.shape)
-    same = np.array_equal(pair, np.broadcast_to(pair[:, :, :1], pair.shape))
-    chosen = pair[:, :, 0][:, :, available.any(0)] if same else pair[:, :, available]
+    pair = np.asarray(columns.pair).reshape(len(columns.pair), -1, *columns.pair.shape[-2:])
+    chosen = pair[:, :, 0][:, :, available.any(0)] if columns.by_state else pair[:, :, available]
     return chosen.reshape(len(pair), -1).T @ target.space.matrix
 
 

@@ -49,8 +49,11 @@ class LBFGSB(AbstractOptimiser):
     def _once(self, search: Search, scales: Float[np.ndarray, " F"]) -> None:
         space = search.target.space
         search.rebase()
+        start = search.best.free / scales
 
         def negative(scaled: np.ndarray) -> tuple[float, np.ndarray]:
+            if np.array_equal(scaled, start):
+                return 0.0, -search.best.gradient * scales
             outcome = search.evaluate(np.clip(scaled * scales, space.lower, space.upper))
             if outcome is None:
                 return _stand_in(search, scaled, scales)
@@ -59,7 +62,7 @@ class LBFGSB(AbstractOptimiser):
 
         scipy.optimize.minimize(
             negative,
-            search.best.free / scales,
+            start,
             jac=True,
             method="L-BFGS-B",
             bounds=list(zip(space.lower / scales, space.upper / scales, strict=True)),

@@ -13,6 +13,7 @@ cuts it off (there is none).
 from __future__ import annotations
 
 import dataclasses
+import time
 
 import numpy as np
 import scipy.optimize
@@ -46,13 +47,16 @@ class Escape:
     detail: str
 
 
-def find_escape(target: FitTarget, start: Float[np.ndarray, " F"], free: Float[np.ndarray, " F"]) -> Escape | None:
+def find_escape(
+    target: FitTarget, start: Float[np.ndarray, " F"], free: Float[np.ndarray, " F"], seconds: float
+) -> Escape | None:
     """A direction along which the target has no maximum, or None; linear rewards only.
 
     Args:
         target: what was fitted.
         start: a feasible free vector, from which data − model features are taken.
         free: where the fit ended, the source of more directions to try for the likelihood.
+        seconds: at most about this long is spent on the search (a large map plans for many goals at each cut).
     """
     if not isinstance(target.reward, LinearReward):
         return None
@@ -60,7 +64,7 @@ def find_escape(target: FitTarget, start: Float[np.ndarray, " F"], free: Float[n
         return None
     rising = target.space.pull_back(target.residual(target.space.parameters(start)))
     lower, upper = _cone(target)
-    direction = _cutting_planes(target, rising, lower, upper)
+    direction = _cutting_planes(target, rising, lower, upper, seconds)
     if direction is not None:
         candidates = [*_units(direction, rising, lower, upper), direction]
     elif isinstance(target.objective, FeatureMatching):
@@ -122,14 +126,15 @@ def _judge(target: FitTarget, rising: np.ndarray, direction: Float[np.ndarray, "
 
 
 def _cutting_planes(
-    target: FitTarget, rising: np.ndarray, lower: np.ndarray, upper: np.ndarray
+    target: FitTarget, rising: np.ndarray, lower: np.ndarray, upper: np.ndarray, seconds: float
 ) -> Float[np.ndarray, " F"] | None:
     """A direction that no deterministic policy cuts off, or None."""
     objective = _matching(target)
     if objective is None:
         return None
     cuts: list[np.ndarray] = []
-    for _ in range(CUTS):
+    clock = time.perf_counter()
+    while len(cuts) < CUTS and time.perf_counter() - clock < seconds:
         answer = scipy.optimize.linprog(
             -rising,
             A_ub=-np.array(cuts) if cuts else None,
@@ -178,4 +183,6 @@ def _cut(target: FitTarget, objective: FeatureMatching, direction: np.ndarray) -
 
 
 def _features_of(columns: Columns, pair: ArrayLike, terminal: ArrayLike) -> Float[np.ndarray, " K"]:
-    return np.einsum("kas,as->k", columns.pair, np.asarray(pair)) + np.asarray(columns.terminal) @ np.asarray(terminal)
+    pair = np.asarray(pair)
+    visits = pair.sum(0, keepdims=True) if columns.pair.shape[1] == 1 else pair
+    return np.einsum("kas,as->k", columns.pair, visits) + np.asarray(columns.terminal) @ np.asarray(terminal)

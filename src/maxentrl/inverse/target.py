@@ -74,12 +74,14 @@ class FitTarget(AbstractTarget):
         reward: θ → reward table.
         space: which parameters are free.
         prior: a Gaussian prior, or None.
+        memory: the last point evaluated, which optimisers ask for again.
     """
 
     objective: AbstractObjective
     reward: AbstractReward
     space: ParameterSpace
     prior: GaussianPrior | None = None
+    memory: dict[bytes, Point] = dataclasses.field(default_factory=dict, repr=False)
 
     @property
     def total_weight(self) -> float:
@@ -90,6 +92,15 @@ class FitTarget(AbstractTarget):
         return self._objective(parameters)[1]
 
     def evaluate(self, free: Float[np.ndarray, " F"]) -> Point:
+        free = np.array(free, float)
+        known = self.memory.get(free.tobytes())
+        if known is None:
+            known = self._evaluate(free)
+            self.memory.clear()
+            self.memory[free.tobytes()] = known
+        return known
+
+    def _evaluate(self, free: Float[np.ndarray, " F"]) -> Point:
         parameters = self.space.parameters(free)
         value, gradient = self._objective(parameters)
         if self.prior is not None:
@@ -98,7 +109,7 @@ class FitTarget(AbstractTarget):
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
             worst = int(np.argmax(~np.isfinite(gradient)))
             raise Failure(Status.NON_FINITE, f"value {value}, gradient in '{self.space.names[worst]}'")
-        return Point(np.array(free, float), value, self.space.pull_back(gradient))
+        return Point(free, value, self.space.pull_back(gradient))
 
     @cached_property
     def _pullback(self) -> AbstractPullback:
@@ -129,6 +140,7 @@ class FitTarget(AbstractTarget):
         problem = self.objective.problem
         subscripts = "ktas,ktas,as->k" if columns.per_step else "kas,kas,as->k"
         share = problem.mdp.available / max(problem.mdp.available.sum(), 1)
+        share = share.sum(0, keepdims=True) if columns.by_state else share
         moment = np.einsum(subscripts, columns.pair, columns.pair, share) + np.square(columns.terminal).mean(1)
         if columns.outcome is not None:
             moment = moment + np.square(columns.outcome).mean((1, 2, 3))

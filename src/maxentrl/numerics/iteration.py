@@ -74,7 +74,7 @@ def iterate(
     done, best = 0, np.inf
     while done < max_iterations:
         count = min(block, max_iterations - done)
-        value, taken, residuals, scale = _block(step, arguments, value, count, absolute, relative, block)
+        value, taken, residuals, scale = _block(step, arguments, value, count, float(absolute), float(relative), block)
         residuals = np.asarray(residuals)[: int(taken)]
         history.append(residuals)
         done += int(taken)
