@@ -40,7 +40,7 @@ def differences(objective, reward, parameters, step=1e-4):
 
 def check(problem, kind, parameters):
     objective = kind.of(problem)
-    exact = objective_hessian(objective, problem.reward, parameters)
+    exact = objective_hessian(objective, problem.reward, parameters, np.eye(len(parameters)))
     measured = differences(objective, problem.reward, parameters)
     assert np.abs(measured).max() > 0.1
     np.testing.assert_allclose(exact, measured, rtol=1e-6, atol=1e-6 * np.abs(measured).max())
@@ -136,7 +136,7 @@ def test_information_and_outcome_noise_are_the_variance_of_feature_counts():
 
     mean, square = moments(0, int(one.starts[0]))
     variance = square - np.outer(mean, mean)
-    information = -objective_hessian(objective, problem.reward, parameters)
+    information = -objective_hessian(objective, problem.reward, parameters, np.eye(len(parameters)))
     noise = outcome_noise(objective, problem.reward, parameters)
     assert np.abs(noise).max() > 0.05
     np.testing.assert_allclose(information + noise, variance, rtol=1e-10, atol=1e-12)

@@ -36,9 +36,10 @@ class Logistic(AbstractTarget):
         value = self.offset - (np.logaddexp(z, -z) - math.log(2)).sum() - 0.25 * z.sum() ** 2
         return Point(free.copy(), float(value), -self.slope * (np.tanh(z) + 0.5 * z.sum()))
 
-    def hessian(self, free):
+    def hessian(self, free, which):
         z = self.slope * (free - self.top)
-        return -np.diag(self.slope**2 * (1 - np.tanh(z) ** 2)) - 0.5 * np.outer(self.slope, self.slope)
+        full = -np.diag(self.slope**2 * (1 - np.tanh(z) ** 2)) - 0.5 * np.outer(self.slope, self.slope)
+        return full[np.ix_(which, which)]
 
     def scales(self, free):
         return np.ones(len(free)) if self.unit is None else self.unit

@@ -12,23 +12,23 @@ from maxentrl.inverse.likelihood import ConditionalLikelihood
 from maxentrl.inverse.newton import Newton
 from maxentrl.inverse.uncertainty import ErrorKind
 
-REPLICATIONS, WALKS = 200, 150
+REPLICATIONS = 200
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "time", "deterministic", "errors"),
+    ("kind", "time", "deterministic", "errors", "walks"),
     [
-        (FeatureMatching, "finite", True, ErrorKind.CLASSICAL),
-        (FeatureMatching, "finite", False, ErrorKind.CLUSTERED),
-        (ConditionalLikelihood, "finite", False, ErrorKind.ROBUST),
-        (ConditionalLikelihood, "discounted", False, ErrorKind.CLUSTERED),
-        (FeatureMatching, "to-goal", True, ErrorKind.CLUSTERED),
-        (FeatureMatching, "to-goal", False, ErrorKind.CLUSTERED),
+        (FeatureMatching, "finite", True, ErrorKind.CLASSICAL, 150),
+        (FeatureMatching, "finite", False, ErrorKind.CLUSTERED, 150),
+        (ConditionalLikelihood, "finite", False, ErrorKind.ROBUST, 150),
+        (ConditionalLikelihood, "discounted", False, ErrorKind.CLUSTERED, 150),
+        (FeatureMatching, "to-goal", True, ErrorKind.CLUSTERED, 150),
+        (FeatureMatching, "to-goal", False, ErrorKind.CLUSTERED, 600),
     ],
 )
-def test_intervals_cover(kind, time, deterministic, errors):
-    whole, truth = simulated(time, deterministic=deterministic, count=REPLICATIONS * WALKS, seed=1)
+def test_intervals_cover(kind, time, deterministic, errors, walks):
+    whole, truth = simulated(time, deterministic=deterministic, count=REPLICATIONS * walks, seed=1)
     covered = np.zeros((REPLICATIONS, len(truth)))
     owner = np.arange(len(whole.demonstrations)) * REPLICATIONS // len(whole.demonstrations)
     for replication in range(REPLICATIONS):

@@ -91,9 +91,7 @@ def table_columns(reward: AbstractReward, parameters: Float[np.ndarray, " K"]) -
 def table_curvature(
     reward: AbstractReward, parameters: Float[np.ndarray, " K"], visits: RewardTable
 ) -> Float[np.ndarray, "K K"]:
-    """Σ visits · ∂²table/∂θ²; zero for a linear reward."""
-    if isinstance(reward, LinearReward):
-        return np.zeros((len(parameters), len(parameters)))
+    """Σ visits · ∂²table/∂θ²: what a reward that is not linear in θ adds to a Hessian."""
     weights = jax.tree.map(jnp.asarray, visits)
 
     def total(theta: Float[Array, " K"]) -> Float[Array, ""]:

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from maxentrl.inverse.columns import Columns
-from maxentrl.mdp.transitions import AbstractTransitions, SparseTransitions
+from maxentrl.mdp.transitions import AbstractTransitions, DeterministicTransitions, SparseTransitions
 from maxentrl.numerics.precision import double_precision
 from maxentrl.numerics.types import ArrayLike
 from maxentrl.planning.backup import Backup
@@ -203,6 +203,9 @@ def information(
         parts = _sweep_information(solution.backup, solution.scaled_values, columns, mass, noise=noise)
         return np.asarray(parts[0]), np.asarray(parts[1])
     chain = solution.chain
+    if solution.problem.mdp.transitions.deterministic and chain.discount == 1.0 and columns.outcome is None:
+        covariance = path_covariance(solution, columns, source)
+        return covariance, np.zeros_like(covariance)
     parts = _stationary_information(
         chain.transitions,
         np.asarray(chain.discount),
@@ -213,3 +216,34 @@ def information(
         noise=noise,
     )
     return np.asarray(parts[0]), np.asarray(parts[1])
+
+
+def path_covariance(
+    solution: SoftSolution, columns: Columns, source: Float[np.ndarray, " S"]
+) -> Float[np.ndarray, "K K"]:
+    """Σ source · Cov(Φ) of the feature counts Φ of whole paths; deterministic undiscounted dynamics, to a goal.
+
+    There is no chance but the choices, so this equals Σ d Cov_π(∇Q); visits flow, so that ∇V ∇Vᵀ telescopes along a path
+    and no table over actions is needed where φ depends on the state alone:
+
+        Σ μ φφᵀ + C + Cᵀ + Σ ended φ_T φ_Tᵀ − Σ source ∇V∇Vᵀ,   C = Σ μ(s, a) φ(s, a) ∇V(s')ᵀ
+    """
+    chain = solution.chain
+    jacobian, visits = value_jacobian(solution, columns), chain.visits(source)
+    terminal, mass = np.asarray(columns.terminal), visits.pair.sum(0)
+    ended, entered = np.flatnonzero(visits.terminal), np.flatnonzero(source)
+    total = (terminal[:, ended] * visits.terminal[ended]) @ terminal[:, ended].T
+    total -= (jacobian[:, entered] * source[entered]) @ jacobian[:, entered].T
+    if columns.by_state:
+        features = np.asarray(columns.pair)[:, 0]
+        weighted = features * mass
+        cross = weighted @ (jacobian - features).T
+        return total + weighted @ features.T + cross + cross.T
+    assert isinstance(chain.transitions, DeterministicTransitions)
+    successor = np.asarray(chain.transitions.successor)
+    for action, pairs in enumerate(visits.pair):
+        features = np.asarray(columns.row(action))
+        weighted = features * pairs
+        cross = weighted @ jacobian[:, successor[action]].T
+        total += weighted @ features.T + cross + cross.T
+    return total

@@ -17,6 +17,7 @@ from maxentrl.inverse.likelihood import ConditionalLikelihood, RowReading
 from maxentrl.inverse.objectives import AbstractObjective, reward_table
 from maxentrl.inverse.rows import decision_rows
 from maxentrl.planning.solution import SoftSolution
+from maxentrl.rewards.linear import LinearReward
 from maxentrl.rewards.reward import AbstractReward
 from maxentrl.status import InvalidInput
 
@@ -42,9 +43,14 @@ class Scores:
 
 
 def objective_hessian(
-    objective: AbstractObjective, reward: AbstractReward, parameters: Float[np.ndarray, " K"]
-) -> Float[np.ndarray, "K K"]:
-    """∂²objective/∂θ², exact: −Σ d Cov_π(∇Q)/τ² + Σ visits · ∂²r/∂θ²; where outcomes are planned with, their share too.
+    objective: AbstractObjective,
+    reward: AbstractReward,
+    parameters: Float[np.ndarray, " K"],
+    directions: Float[np.ndarray, "K F"],
+) -> Float[np.ndarray, "F F"]:
+    """Dᵀ ∂²objective/∂θ² D for F directions D, exact.
+
+    −Σ d Cov_π(∇Q)/τ² + Σ visits · ∂²r/∂θ²; where outcomes are planned with, their share too.
 
     Raises:
         InvalidInput: more parameters than a Hessian is formed for.
@@ -52,8 +58,11 @@ def objective_hessian(
     if len(parameters) > MAXIMUM_PARAMETERS:
         raise InvalidInput(f"{len(parameters)} parameters: Hessians are formed for at most {MAXIMUM_PARAMETERS}")
     table = reward_table(reward, parameters)
-    columns = table_columns(reward, parameters)
-    total = table_curvature(reward, parameters, objective.evaluate(table).visits)
+    columns = table_columns(reward, parameters).along(directions)
+    total = np.zeros((directions.shape[1], directions.shape[1]))
+    if not isinstance(reward, LinearReward):
+        bend = table_curvature(reward, parameters, objective.evaluate(table).visits)
+        total = directions.T @ bend @ directions
     objective = _known(objective)
     solutions = objective.planner.solve(objective.problem.forward, table)
     if isinstance(objective, FeatureMatching):

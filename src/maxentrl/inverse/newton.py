@@ -76,12 +76,14 @@ def _interpolated(gained: float, promised: float) -> float:
 def _direction(search: Search, point: Point, floor: float) -> Float[np.ndarray, " F"]:
     """H⁻¹ g on the parameters that no bound holds; one that would be pushed out of its bound is held, too."""
     target = search.target
-    hessian = target.hessian(point.free)
-    size = np.sqrt(np.abs(np.diag(hessian)))
-    scales = np.where(size > 0, 1.0 / np.where(size > 0, size, 1.0), target.scales(point.free))
-    hessian = hessian * np.outer(scales, scales)
-    gradient, held = point.gradient * scales, target.space.blocked(point.free, point.gradient)
-    direction = np.zeros_like(gradient)
+    held = target.space.blocked(point.free, point.gradient)
+    moving = ~held
+    part = target.hessian(point.free, moving)
+    size, scales = np.sqrt(np.abs(np.diag(part))), target.scales(point.free).copy()
+    scales[moving] = np.where(size > 0, 1.0 / np.where(size > 0, size, 1.0), scales[moving])
+    hessian = np.zeros((len(held), len(held)))
+    hessian[np.ix_(moving, moving)] = part * np.outer(scales[moving], scales[moving])
+    gradient, direction = point.gradient * scales, np.zeros(len(held))
     for _ in range(len(gradient)):
         direction = np.zeros_like(gradient)
         direction[~held] = _solve_positive(-hessian[np.ix_(~held, ~held)], gradient[~held], floor)

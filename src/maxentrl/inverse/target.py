@@ -7,7 +7,7 @@ import dataclasses
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, table_columns
 from maxentrl.inverse.derivatives import objective_hessian
@@ -53,8 +53,8 @@ class AbstractTarget(abc.ABC):
         """
 
     @abc.abstractmethod
-    def hessian(self, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, "F F"]:
-        """∂²value/∂free², exact."""
+    def hessian(self, free: Float[np.ndarray, " F"], which: Bool[np.ndarray, " F"]) -> Float[np.ndarray, "k k"]:
+        """∂²value/∂free² in the parameters marked, exact."""
 
     @abc.abstractmethod
     def scales(self, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:
@@ -121,12 +121,12 @@ class FitTarget(AbstractTarget):
         gradient = self._pullback.gradient(parameters, evaluation.visits) + linear
         return float(evaluation.value + linear @ parameters), gradient
 
-    def hessian(self, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, "F F"]:
-        parameters = self.space.parameters(free)
-        full = objective_hessian(self.objective, self.reward, parameters)
+    def hessian(self, free: Float[np.ndarray, " F"], which: Bool[np.ndarray, " F"]) -> Float[np.ndarray, "k k"]:
+        directions = self.space.matrix[:, which]
+        found = objective_hessian(self.objective, self.reward, self.space.parameters(free), directions)
         if self.prior is not None:
-            full = full - np.diag(self.prior.precision)
-        return self.space.matrix.T @ full @ self.space.matrix
+            found = found - directions.T @ (self.prior.precision[:, None] * directions)
+        return found
 
     def scales(self, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:
         return self._scales

@@ -139,8 +139,8 @@ def uncertainty_of(target: FitTarget, free: Float[np.ndarray, " F"]) -> Uncertai
     Parameters at a bound are held there; with a prior, H contains its precision (Laplace posterior).
     """
     space, point = target.space, target.evaluate(free)
-    interior = np.flatnonzero(~space.at_bound(free))
-    information = -target.hessian(free)[np.ix_(interior, interior)]
+    inside = ~space.at_bound(free)
+    interior, information = np.flatnonzero(inside), -target.hessian(free, inside)
     found = identify(
         tuple(space.free_names[i] for i in interior),
         information,

@@ -122,6 +122,9 @@ def _solve_absorbed(links: Links, problem: SoftProblem) -> SoftSolution:
     end_value = np.asarray(problem.reward.terminal)[ends] / problem.temperature
     potential = links.potential(ends, end_value)
     arrives = ~np.isneginf(potential)
+    if not (arrives & ~problem.ends).any():
+        names = ", ".join(problem.mdp.state_name(int(goal)) for goal in ends[:8])
+        raise Failure(Status.UNREACHABLE_GOAL, f"no state has a way to {names}")
     kept = links.within(arrives & ~problem.ends, arrives)
     matrix = pattern.matrix(kept.shifted(potential))
     right = np.zeros(len(potential))
