@@ -28,7 +28,7 @@ REPLICATIONS = 200
     ],
 )
 def test_intervals_cover(kind, time, deterministic, errors, walks):
-    whole, truth = simulated(time, deterministic=deterministic, count=REPLICATIONS * walks, seed=1)
+    whole, truth = simulated(time, deterministic=deterministic, count=REPLICATIONS * walks, seed=1, temperature=1.6)
     covered = np.zeros((REPLICATIONS, len(truth)))
     owner = np.arange(len(whole.demonstrations)) * REPLICATIONS // len(whole.demonstrations)
     for replication in range(REPLICATIONS):

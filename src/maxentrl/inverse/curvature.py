@@ -182,7 +182,10 @@ def value_jacobian(solution: SoftSolution, columns: Columns) -> Float[np.ndarray
     if solution.finite_horizon:
         return np.asarray(_sweep_jacobian(solution.backup, solution.scaled_values, columns))
     chain = solution.chain
-    mean = np.asarray(_policy_mean(chain.transitions, chain.policy, columns))
+    if columns.by_state:
+        mean = np.asarray(columns.pair)[:, 0]
+    else:
+        mean = np.asarray(_policy_mean(chain.transitions, chain.policy, columns))
     return np.ascontiguousarray(chain.evaluate(mean.T, np.asarray(columns.terminal).T).T)
 
 

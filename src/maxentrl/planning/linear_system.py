@@ -28,7 +28,7 @@ from maxentrl.planning.exponential import (
 )
 from maxentrl.planning.problem import SoftProblem
 from maxentrl.planning.solution import SoftSolution
-from maxentrl.planning.stationary import stationary_pairs
+from maxentrl.planning.stationary import summed_pairs
 from maxentrl.status import Failure, InvalidInput, Status
 
 LARGEST = 1e13
@@ -213,8 +213,9 @@ def total_visits(solutions: Sequence[SoftSolution], sources: Sequence[Float[np.n
     factors = [found for i in batch if (found := _exponential(solutions[i])) is not None]
     for i in batch:
         solutions[i].check_reachable(sources[i])
-    for i, mass in zip(batch, visits_of_sources(factors, [sources[i] for i in batch]), strict=True):
-        _add(total, _pairs_of(solutions[i], mass))
+    masses = visits_of_sources(factors, [sources[i] for i in batch])
+    for first in range(0, len(batch), CHUNK):
+        _add_pairs(total, [solutions[i] for i in batch[first : first + CHUNK]], masses[first : first + CHUNK])
     return total
 
 
@@ -228,8 +229,13 @@ def _add(total: RewardTable, visits: RewardTable) -> None:
 
 
 @double_precision
-def _pairs_of(solution: SoftSolution, mass: Float[np.ndarray, " S"]) -> RewardTable:
-    ends = solution.problem.ends
-    moving = np.where(ends, 0.0, mass)
-    pair = stationary_pairs(solution.backup, solution.scaled_values, moving)
-    return RewardTable(np.asarray(pair), mass - moving)
+def _add_pairs(
+    total: RewardTable, solutions: Sequence[SoftSolution], masses: Sequence[Float[np.ndarray, " S"]]
+) -> None:
+    """Σ mass · π over solutions of one process, whose moves differ only where nothing is left to choose."""
+    moving = np.stack([np.where(s.problem.ends, 0.0, m) for s, m in zip(solutions, masses, strict=True)])
+    values = np.stack([solution.scaled_values for solution in solutions])
+    open_moves = make_backup_ending(solutions[0].problem, np.zeros(moving.shape[1], bool))
+    total.pair[:] += np.asarray(summed_pairs(open_moves, values, moving))
+    for mass, left in zip(masses, moving, strict=True):
+        total.terminal[:] += mass - left

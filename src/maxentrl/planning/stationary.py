@@ -14,7 +14,7 @@ from maxentrl.mdp.transitions import AbstractTransitions
 from maxentrl.numerics.linear import AbstractFactorisation, AbstractLinearSolver
 from maxentrl.numerics.precision import double_precision
 from maxentrl.numerics.reward_table import RewardTable
-from maxentrl.numerics.types import ArrayLike
+from maxentrl.numerics.types import ArrayLike, Rows
 from maxentrl.planning.backup import Backup
 
 
@@ -25,11 +25,19 @@ def policy_rows(backup: Backup, values: Float[ArrayLike, " S"]) -> Float[ArrayLi
 
 
 @jax.jit
-def stationary_pairs(
-    backup: Backup, values: Float[ArrayLike, " S"], mass: Float[ArrayLike, " S"]
+def summed_pairs(
+    backup: Backup, values: Float[ArrayLike, "G S"], mass: Float[ArrayLike, "G S"]
 ) -> Float[ArrayLike, "A S"]:
-    """Visits of pairs where states are visited ``mass`` times: mass · π."""
-    return jnp.stack([mass * jnp.exp(row) for row in backup.log_policy(values, backup.weight)])
+    """Σ_g mass_g · π_g, visits of pairs under G exact solutions of the same moves."""
+
+    def add(total: Rows, each: tuple[ArrayLike, ArrayLike]) -> tuple[Rows, None]:
+        u, d = each
+        level = jnp.where(jnp.isneginf(u), 0.0, u)
+        rows = backup.action_values(u, backup.weight)
+        return [old + d * jnp.exp(row - level) for old, row in zip(total, rows, strict=True)], None
+
+    nothing = [jnp.zeros_like(jnp.asarray(values)[0]) for _ in backup.weight]
+    return jnp.stack(list(jax.lax.scan(add, nothing, (values, mass))[0]))
 
 
 @jax.jit
