@@ -129,7 +129,10 @@ def main() -> None:
     for _ in range(arguments.rounds):
         peers = peer(arguments.size, arguments.peer_seconds, full=arguments.full)
         mine = subprocess.run(
-            [sys.executable, __file__, "--ours", "--size", str(arguments.size)], capture_output=True, text=True, check=True
+            [sys.executable, __file__, "--ours", "--size", str(arguments.size)],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         rounds.append((json.loads(mine.stdout), min(peers, key=seconds_of)))
         print(json.dumps({"ours": rounds[-1][0], "best peer": rounds[-1][1]["step_size"]}), file=sys.stderr, flush=True)

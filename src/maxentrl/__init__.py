@@ -154,7 +154,7 @@ if TYPE_CHECKING:
     )
     from maxentrl.planning.linear_system import LinearSystem as LinearSystem
     from maxentrl.planning.many import (
-        solve_goals as solve_goals,
+        solve_goals_within_horizon as solve_goals_within_horizon,
     )
     from maxentrl.planning.many import (
         solve_rewards as solve_rewards,
@@ -349,7 +349,7 @@ __all__ = [
     "sample_posterior",
     "smooth_walk",
     "solve",
-    "solve_goals",
+    "solve_goals_within_horizon",
     "solve_rewards",
     "state_path_log_likelihood",
     "summarise",
@@ -453,7 +453,7 @@ _MODULES = {
     "sample_posterior": "maxentrl.planning.sampling",
     "smooth_walk": "maxentrl.forecast.filtering",
     "solve": "maxentrl.planning.choose_solver",
-    "solve_goals": "maxentrl.planning.many",
+    "solve_goals_within_horizon": "maxentrl.planning.many",
     "solve_rewards": "maxentrl.planning.many",
     "state_path_log_likelihood": "maxentrl.planning.likelihood",
     "summarise": "maxentrl.forecast.scores",

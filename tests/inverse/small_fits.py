@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from maxentrl.demos.trajectories import Trajectories
-from maxentrl.inverse.objectives import reward_table
 from maxentrl.inverse.problem import InverseProblem
+from maxentrl.inverse.pullback import reward_table
 from maxentrl.mdp.mdp import MDP
 from maxentrl.mdp.time import Discounted, Finite, ToGoal
 from maxentrl.mdp.transitions import from_dense

@@ -11,7 +11,8 @@ from maxentrl.inverse.columns import table_columns
 from maxentrl.inverse.derivatives import objective_hessian, objective_scores, outcome_noise
 from maxentrl.inverse.feature_matching import FeatureMatching
 from maxentrl.inverse.likelihood import ConditionalLikelihood
-from maxentrl.inverse.objectives import reward_table, value_and_gradient
+from maxentrl.inverse.objectives import value_and_gradient
+from maxentrl.inverse.pullback import reward_table
 from maxentrl.mdp.time import Finite
 from maxentrl.planning.backward_sweep import BackwardSweep
 
@@ -27,6 +28,18 @@ CASES = [
 ]
 
 
+def hessian_of(objective, reward, parameters):
+    """The Hessian in all parameters."""
+    evaluation = objective.evaluate(reward_table(reward, parameters))
+    return objective_hessian(objective, reward, parameters, np.eye(len(parameters)), evaluation)
+
+
+def scores_of(objective, reward, parameters):
+    """The scores in all parameters."""
+    evaluation = objective.evaluate(reward_table(reward, parameters))
+    return objective_scores(objective, reward, parameters, np.eye(len(parameters)), evaluation)
+
+
 def differences(objective, reward, parameters, step=1e-4):
     """Fourth-order central differences of the gradient, symmetrised."""
     rows = []
@@ -40,7 +53,7 @@ def differences(objective, reward, parameters, step=1e-4):
 
 def check(problem, kind, parameters):
     objective = kind.of(problem)
-    exact = objective_hessian(objective, problem.reward, parameters, np.eye(len(parameters)))
+    exact = hessian_of(objective, problem.reward, parameters)
     measured = differences(objective, problem.reward, parameters)
     assert np.abs(measured).max() > 0.1
     np.testing.assert_allclose(exact, measured, rtol=1e-6, atol=1e-6 * np.abs(measured).max())
@@ -57,7 +70,7 @@ def test_hessian_and_scores(kind, time, deterministic, trajectory_level):
     problem = small_problem(time, deterministic=deterministic, trajectory_level=trajectory_level)
     parameters = feasible_parameters(time)
     objective, gradient = check(problem, kind, parameters)
-    scores = objective_scores(objective, problem.reward, parameters)
+    scores = scores_of(objective, problem.reward, parameters)
     np.testing.assert_allclose(scores.weights @ scores.episode, gradient, rtol=1e-9, atol=1e-9)
     summed = scores.weights[scores.owner] @ scores.decision
     np.testing.assert_allclose(summed, gradient, rtol=1e-9, atol=1e-9)
@@ -71,7 +84,7 @@ def test_curved_rewards_of_the_next_state(kind, trajectory_level):
     problem = small_problem("finite", deterministic=False, trajectory_level=trajectory_level, reward=reward)
     parameters = np.array([0.3, -0.4, 0.5])
     objective, gradient = check(problem, kind, parameters)
-    scores = objective_scores(objective, reward, parameters)
+    scores = scores_of(objective, reward, parameters)
     np.testing.assert_allclose(scores.weights @ scores.episode, gradient, rtol=1e-9, atol=1e-9)
 
 
@@ -81,7 +94,7 @@ def test_rewards_of_each_step(kind):
     problem = small_problem("finite", deterministic=False, reward=reward)
     parameters = np.array([0.3, -0.4, 0.5])
     objective, gradient = check(problem, kind, parameters)
-    scores = objective_scores(objective, reward, parameters)
+    scores = scores_of(objective, reward, parameters)
     np.testing.assert_allclose(scores.weights @ scores.episode, gradient, rtol=1e-9, atol=1e-9)
 
 
@@ -91,7 +104,7 @@ def test_unseen_actions(time, trajectory_level):
     parameters = feasible_parameters(time)
     objective, gradient = check(problem, ConditionalLikelihood, parameters)
     assert objective.rows.ambiguous
-    scores = objective_scores(objective, problem.reward, parameters)
+    scores = scores_of(objective, problem.reward, parameters)
     np.testing.assert_allclose(scores.weights @ scores.episode, gradient, rtol=1e-9, atol=1e-9)
 
 
@@ -100,10 +113,10 @@ def test_jacobians_in_parts_are_the_same(monkeypatch):
     parameters = feasible_parameters("finite")
     for kind in KINDS:
         objective = kind.of(problem)
-        whole = objective_scores(objective, problem.reward, parameters)
+        whole = scores_of(objective, problem.reward, parameters)
         with monkeypatch.context() as patch:
             patch.setattr("maxentrl.inverse.derivatives.STORED", 1)
-            parts = objective_scores(objective, problem.reward, parameters)
+            parts = scores_of(objective, problem.reward, parameters)
         np.testing.assert_allclose(parts.decision, whole.decision, rtol=1e-12, atol=1e-12)
 
 
@@ -136,7 +149,7 @@ def test_information_and_outcome_noise_are_the_variance_of_feature_counts():
 
     mean, square = moments(0, int(one.starts[0]))
     variance = square - np.outer(mean, mean)
-    information = -objective_hessian(objective, problem.reward, parameters, np.eye(len(parameters)))
+    information = -hessian_of(objective, problem.reward, parameters)
     noise = outcome_noise(objective, problem.reward, parameters)
     assert np.abs(noise).max() > 0.05
     np.testing.assert_allclose(information + noise, variance, rtol=1e-10, atol=1e-12)

@@ -18,10 +18,10 @@ from maxentrl.inverse.fit import fit
 from maxentrl.inverse.lbfgsb import LBFGSB
 from maxentrl.inverse.likelihood import ConditionalLikelihood
 from maxentrl.inverse.newton import Newton
-from maxentrl.inverse.objectives import reward_table
 from maxentrl.inverse.parameters import ParameterSpace
 from maxentrl.inverse.prior import GaussianPrior
 from maxentrl.inverse.problem import InverseProblem
+from maxentrl.inverse.pullback import reward_table
 from maxentrl.inverse.textbook import TextbookGradient
 from maxentrl.inverse.uncertainty import ErrorKind
 from maxentrl.mdp.mdp import MDP

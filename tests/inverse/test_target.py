@@ -34,4 +34,6 @@ def test_prior_ties_and_fixed_values_reach_value_gradient_and_hessian():
         return (read(points[-2]) - 8 * read(points[-1]) + 8 * read(points[1]) - read(points[2])) / (12 * step)
 
     np.testing.assert_allclose(target.evaluate(free).gradient[0], slope(lambda p: p.value), rtol=1e-7)
-    np.testing.assert_allclose(target.hessian(free, np.ones(len(free), bool))[0, 0], slope(lambda p: p.gradient[0]), rtol=1e-7)
+    np.testing.assert_allclose(
+        target.hessian(free, np.ones(len(free), bool))[0, 0], slope(lambda p: p.gradient[0]), rtol=1e-7
+    )

@@ -7,7 +7,7 @@ import pytest
 from maxentrl.mdp.time import Discounted
 from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.planning.backward_sweep import BackwardSweep
-from maxentrl.planning.many import goal_problem, solve_goals, solve_rewards
+from maxentrl.planning.many import goal_problem, solve_goals_within_horizon, solve_rewards
 from maxentrl.status import InvalidInput
 from path_enumeration import paths_from, random_problem, weight
 
@@ -56,7 +56,7 @@ def test_rewards_at_once_at_the_limits(temperature):
 def test_goals_at_once_equal_one_by_one_and_enumeration(deterministic, per_step):
     problem = random_problem(7, deterministic=deterministic, per_step=per_step)
     goals = [0, 2, 3]
-    found = solve_goals(problem, goals)
+    found = solve_goals_within_horizon(problem, goals)
     assert found.goals == (0, 2, 3)
     for g, goal in enumerate(goals):
         posed = goal_problem(problem, goal)
@@ -71,12 +71,12 @@ def test_goals_at_once_equal_one_by_one_and_enumeration(deterministic, per_step)
 def test_bad_input_is_named():
     problem = random_problem(7, deterministic=True, causal=True)
     with pytest.raises(InvalidInput, match="goal 9 is not a state"):
-        solve_goals(problem, [0, 9])
+        solve_goals_within_horizon(problem, [0, 9])
     with pytest.raises(InvalidInput, match="goals is empty"):
-        solve_goals(problem, [])
+        solve_goals_within_horizon(problem, [])
     discounted = dataclasses.replace(problem, time=Discounted(0.9))
-    with pytest.raises(InvalidInput, match=r"solve_goals needs Finite\(horizon\)"):
-        solve_goals(discounted, [0])
+    with pytest.raises(InvalidInput, match=r"solve_goals_within_horizon needs Finite\(horizon\)"):
+        solve_goals_within_horizon(discounted, [0])
     tables = random_tables(problem, 2)
     with pytest.raises(InvalidInput, match=r"solve_rewards needs Finite\(horizon\)"):
         solve_rewards(discounted, tables)

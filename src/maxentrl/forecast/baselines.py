@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from jaxtyping import Float, Int
 from scipy.sparse.csgraph import dijkstra
 
+from maxentrl.forecast.filtering import AbstractDetections
 from maxentrl.forecast.goals import absorbing_chain
 from maxentrl.forecast.visits import chain_steps
 from maxentrl.mdp.mdp import MDP
@@ -40,6 +41,17 @@ class RandomWalk:
     def distribution(self, mass: Float[np.ndarray, " S"], steps: int) -> Float[np.ndarray, "times S"]:
         """Probability of each state at steps 0..n, (n+1, S)."""
         return np.stack(list(chain_steps(self.chain, np.asarray(mass, float), steps)))
+
+    def filtered(self, detections: AbstractDetections) -> Float[np.ndarray, " S"]:
+        """p(s | detections) at the last of some detections, all cells alike at first, (S,)."""
+        states = np.arange(self.mdp.n_states)
+        mass = np.full(len(states), 1.0 / len(states))
+        for step in range(detections.count):
+            with np.errstate(divide="ignore"):
+                log_mass = np.log(self.chain @ mass if step else mass) + detections.log_emission(step, states)
+            mass = np.exp(log_mass - log_mass.max())
+            mass = mass / mass.sum()
+        return mass
 
     def sample(self, mass: Float[np.ndarray, " S"], steps: int, count: int, *, seed: int) -> Int[np.ndarray, "K times"]:
         """K walks of n steps, (K, n+1)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TypeAlias
 
@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.forecast.baselines import ConstantVelocity, RandomWalk, ShortestPath
-from maxentrl.forecast.filtering import GaussianDetections, filter_walk
+from maxentrl.forecast.filtering import GaussianDetections, HiddenWalk, filter_walk
 from maxentrl.forecast.goals import Belief, GoalForecaster
 from maxentrl.forecast.metrics import (
     average_displacement,
@@ -23,7 +23,7 @@ from maxentrl.forecast.metrics import (
 )
 from maxentrl.forecast.paths import sample_paths
 from maxentrl.forecast.scores import CONSTANT, DISTANCES, MODEL, RANDOM, SHORTEST, Score
-from maxentrl.forecast.visits import visits_ahead
+from maxentrl.forecast.visits import VisitsAhead, visits_ahead
 from maxentrl.mdp.world import GridGeometry
 from maxentrl.status import InvalidInput
 
@@ -126,12 +126,36 @@ def held_out(walks: Trajectories) -> list[HeldOutWalk]:
     return [HeldOutWalk(name, walks.states_of(i), goals[i]) for i, name in enumerate(walks.names)]
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Outlook:
+    """What the model said of one walk after one observed part.
+
+    Attributes:
+        walk: the walk.
+        observed: how much was seen, as a label.
+        moves: observed moves.
+        goals: p(g) of the forecaster's goals, (G,).
+        ahead: the distribution over states at each later step.
+    """
+
+    walk: HeldOutWalk
+    observed: str
+    moves: int
+    goals: Float[np.ndarray, " G"]
+    ahead: VisitsAhead
+
+
+def unwatched(outlook: Outlook) -> None:
+    """Keep nothing of what the model said."""
+
+
 def forecast_walks(
     forecaster: GoalForecaster,
     walks: Iterable[HeldOutWalk],
     *,
     geometry: GridGeometry | None = None,
     settings: EvaluationSettings | None = None,
+    watch: Callable[[Outlook], None] = unwatched,
 ) -> list[Score]:
     """Score the model, random walk, shortest path and constant velocity on each walk and observed part.
 
@@ -143,15 +167,18 @@ def forecast_walks(
         walks: held-out walks.
         geometry: where states lie; None leaves out all distances and constant velocity.
         settings: what is observed and drawn.
+        watch: is handed each forecast of the model, for pictures.
     """
     settings = settings or EvaluationSettings()
-    scorer = _Scorer(forecaster, geometry, settings)
+    scorer = _Scorer(forecaster, geometry, settings, watch)
     scores = []
     for walk in walks:
-        for observed in settings.observed:
-            moves = observed.moves(len(walk.states) - 1)
-            if moves < len(walk.states) - 1 and _seen(walk, moves):
-                scores += scorer.score(walk, observed.label, moves)
+        length = len(walk.states) - 1
+        parts = [(observed.label, observed.moves(length)) for observed in settings.observed]
+        parts = [(label, moves) for label, moves in parts if moves < length and _seen(walk, moves)]
+        hidden = scorer.filtered(walk, max((moves for _, moves in parts), default=0)) if parts else None
+        for label, moves in parts:
+            scores += scorer.score(walk, label, moves, hidden)
     return scores
 
 
@@ -165,6 +192,7 @@ class _Scorer:
     forecaster: GoalForecaster
     geometry: GridGeometry | None
     settings: EvaluationSettings
+    watch: Callable[[Outlook], None]
 
     @cached_property
     def position(self) -> Float[np.ndarray, "S 2"] | None:
@@ -178,48 +206,59 @@ class _Scorer:
     def shortest_path(self) -> ShortestPath:
         return ShortestPath(self.forecaster.mdp, self.forecaster.goals, self.position)
 
-    def score(self, walk: HeldOutWalk, label: str, moves: int) -> list[Score]:
+    def filtered(self, walk: HeldOutWalk, moves: int) -> HiddenWalk | None:
+        """The filter over the longest observed part; earlier steps of it are those of shorter parts."""
+        if walk.detections is None:
+            return None
+        seen = walk.detections.part(0, moves + 1)
+        return filter_walk(self._allowed(walk), seen.part(seen.first, seen.count))
+
+    def _allowed(self, walk: HeldOutWalk) -> GoalForecaster:
+        """The forecaster without the goals ruled out for a walk."""
+        excluded = np.isin(self.forecaster.goals, walk.excluded)
+        if not excluded.any():
+            return self.forecaster
+        return self.forecaster.with_prior(np.exp(self.forecaster.log_prior) * ~excluded)
+
+    def score(self, walk: HeldOutWalk, label: str, moves: int, hidden: HiddenWalk | None) -> list[Score]:
+        """One row a method."""
         horizon = self.settings.horizon or len(walk.states)
         future = walk.states[moves : moves + horizon + 1]
         seen = walk.states[: moves + 1]
-        case = _Case(walk, label, seen, future)
+        case = _Case(walk, label, seen, future, hidden)
         rows = [self._model(case), self._random(case), self._shortest(case)]
         if self.position is not None:
             rows.append(self._constant(case))
         return rows
 
     def _model(self, case: _Case) -> Score:
-        forecaster = self.forecaster
-        allowed = case.allowed(forecaster.goals)
-        if not allowed.all():
-            forecaster = forecaster.with_prior(np.exp(forecaster.log_prior) * allowed)
+        forecaster = self._allowed(case.walk)
         nll_next, impossible = None, 0
-        if case.walk.detections is None:
+        if case.hidden is None:
             belief = forecaster.watch(case.seen)[-1]
             mass, log_next = belief.mass, _next_log_probabilities(belief, case.future[1:])
             nll_next, impossible = self._loss(np.exp(log_next))
         else:
-            seen = case.walk.detections.part(0, len(case.seen))
-            mass = filter_walk(forecaster, seen.part(seen.first, seen.count)).mass
+            mass = case.hidden_mass()
         steps = len(case.future) - 1
         ahead = visits_ahead(forecaster, mass, steps, negligible=self.settings.negligible)
+        self.watch(Outlook(case.walk, case.label, len(case.seen) - 1, mass.sum(1), ahead))
         drawn = sample_paths(forecaster, mass, steps, self.settings.samples, seed=self.settings.seed).states
         row = self._probabilistic(MODEL, case, ahead.distribution, drawn)
         goal = None
-        if case.walk.goal is not None and case.walk.goal in forecaster.goals[allowed]:
+        if case.walk.goal is not None and case.walk.goal in forecaster.goals[case.allowed(forecaster.goals)]:
             goal = float(mass[forecaster.goals == case.walk.goal].sum())
         return dataclasses.replace(
             row, nll_next=nll_next, goal_probability=goal, impossible=row.impossible + impossible
         )
 
     def _random(self, case: _Case) -> Score:
-        mass, steps = np.zeros(self.forecaster.mdp.n_states), len(case.future) - 1
+        steps = len(case.future) - 1
         if case.walk.detections is None:
+            mass = np.zeros(self.forecaster.mdp.n_states)
             mass[case.seen[-1]] = 1.0
         else:
-            log_emission = case.walk.detections.log_emission(len(case.seen) - 1, np.arange(len(mass)))
-            mass = np.exp(log_emission - log_emission.max())
-            mass = mass / mass.sum()
+            mass = self.random_walk.filtered(case.walk.detections.part(0, len(case.seen)))
         drawn = self.random_walk.sample(mass, steps, self.settings.samples, seed=self.settings.seed)
         row = self._probabilistic(RANDOM, case, self.random_walk.distribution(mass, steps), drawn)
         if case.walk.detections is not None:
@@ -300,6 +339,16 @@ class _Case:
     label: str
     seen: Int[np.ndarray, " t"]
     future: Int[np.ndarray, " times"]
+    hidden: HiddenWalk | None
+
+    def hidden_mass(self) -> Float[np.ndarray, "G S"]:
+        """p(g, s) after the observed part, for a walk seen through detections."""
+        assert self.hidden is not None
+        assert self.walk.detections is not None
+        step = len(self.seen) - 1 - self.walk.detections.first
+        mass = np.zeros(self.hidden.forecaster.scaled_values.shape)
+        mass[:, self.hidden.support[step]] = self.hidden.joint[step]
+        return mass
 
     def allowed(self, goals: Int[np.ndarray, " G"]) -> np.ndarray:
         return ~np.isin(goals, self.walk.excluded)

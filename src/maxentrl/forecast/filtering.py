@@ -39,6 +39,8 @@ class GaussianDetections(AbstractDetections):
         position: detected (x, y) at each step, (T+1, 2); ignored where ``detected`` is false.
         covariance: of the error, (2, 2), or one for each step, (T+1, 2, 2).
         detected: which steps have a detection, (T+1,); a missed one says nothing about the cell.
+        clutter: share of the detections that have nothing to do with the walker and lie anywhere in ``area`` alike.
+        area: where those lie, in squares of the unit of ``centre``.
 
     Raises:
         InvalidInput: shapes that disagree, a detection that is not finite, a covariance that is not positive definite.
@@ -48,6 +50,8 @@ class GaussianDetections(AbstractDetections):
     position: Float[np.ndarray, "times 2"]
     covariance: Float[np.ndarray, "*each 2 2"]
     detected: Bool[np.ndarray, " times"] | None = None
+    clutter: float = 0.0
+    area: float = 1.0
 
     def __post_init__(self) -> None:
         steps = len(self.position)
@@ -62,6 +66,10 @@ class GaussianDetections(AbstractDetections):
             problems.append(f"covariance has shape {self.covariance.shape}: expected (2, 2) or ({steps}, 2, 2)")
         elif not (np.linalg.eigvalsh(self.covariance) > 0).all():
             problems.append("covariance must be positive definite: give the detector's variances in square metres")
+        if not 0 <= self.clutter < 1 or not 0 < self.area < np.inf:
+            problems.append(
+                f"clutter = {self.clutter}, area = {self.area}: expected a share below 1 and a positive area"
+            )
         if problems:
             raise InvalidInput(problems)
 
@@ -84,7 +92,7 @@ class GaussianDetections(AbstractDetections):
         """The detections of steps first..last−1."""
         covariance = self.covariance if self.covariance.ndim == 2 else self.covariance[first:last]
         detected = None if self.detected is None else self.detected[first:last]
-        return GaussianDetections(self.centre, self.position[first:last], covariance, detected)
+        return dataclasses.replace(self, position=self.position[first:last], covariance=covariance, detected=detected)
 
     def log_emission(self, step: int, states: Int[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
         if self.detected is not None and not self.detected[step]:
@@ -92,7 +100,10 @@ class GaussianDetections(AbstractDetections):
         covariance = self.covariance if self.covariance.ndim == 2 else self.covariance[step]
         error = self.centre[states] - self.position[step]
         distance = np.einsum("ni,ij,nj->n", error, np.linalg.inv(covariance), error)
-        return -0.5 * (distance + np.log(np.linalg.det(2 * np.pi * covariance)))
+        genuine = -0.5 * (distance + np.log(np.linalg.det(2 * np.pi * covariance)))
+        if self.clutter == 0:
+            return genuine
+        return np.logaddexp(np.log1p(-self.clutter) + genuine, np.log(self.clutter / self.area))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

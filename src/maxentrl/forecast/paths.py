@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from maxentrl.forecast.goals import Belief, GoalForecaster
 from maxentrl.forecast.visits import NEGLIGIBLE
+from maxentrl.planning.sampling import arrivals, draw_rows
 from maxentrl.status import Failure, InvalidInput, Status
 
 
@@ -60,17 +61,12 @@ def _step(
     forecaster: GoalForecaster, goal: np.ndarray, state: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
     policy = np.exp(forecaster.log_policy(goal, state))
-    resting = policy.sum(0) == 0
-    action = _draw(policy, generator)
-    successor, probability = forecaster.mdp.transitions.successors_of(action, state)
-    landed = successor[_draw(probability, generator), np.arange(len(state))]
-    return np.where(resting, state, landed)
-
-
-def _draw(weight: Float[np.ndarray, "N K"], generator: np.random.Generator) -> Int[np.ndarray, " K"]:
-    """One row for each column, with probability in proportion to its weight; never a row without weight."""
-    cumulative = np.cumsum(weight, axis=0)
-    return (generator.random(weight.shape[1]) * cumulative[-1] >= cumulative).sum(0).clip(max=len(weight) - 1)
+    moving = policy.sum(0) > 0
+    following = state.copy()
+    if moving.any():
+        action = draw_rows(np.cumsum(policy[:, moving], axis=0), generator.random(int(moving.sum())))
+        following[moving] = arrivals(forecaster.mdp.transitions, action, state[moving], generator)
+    return following
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

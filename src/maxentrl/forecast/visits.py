@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from jaxtyping import Float, Int
 
 from maxentrl.forecast.goals import GoalForecaster
+from maxentrl.forecast.mixture import steps_together
 from maxentrl.numerics.linear import AbstractLinearSolver, DirectSolver
 from maxentrl.planning.stationary import chain_of
 from maxentrl.status import Failure, InvalidInput, Status
@@ -105,22 +106,37 @@ def visits_ahead(
         raise InvalidInput(f"steps = {steps}: expected 0 or more")
     share = mass.sum(1)
     kept = np.nonzero(share > negligible)[0]
-    arrived = np.zeros((steps + 1, len(share)))
-    distribution = np.zeros((steps + 1, mass.shape[1]))
-    visits = np.zeros(mass.shape[1])
-    for goal in map(int, kept):
-        target = forecaster.goals[goal]
-        summed = np.zeros(mass.shape[1])
-        for step, now in enumerate(chain_steps(forecaster.chain(goal), mass[goal], steps, negligible_cell)):
-            distribution[step] += now
-            summed += now
-            arrived[step, goal] = now[target]
-        summed[target] = arrived[-1, goal]
-        visits += summed
+    lost = (mass[kept] > 0) & np.isneginf(forecaster.scaled_values[kept])
+    if forecaster.mdp.transitions.deterministic and negligible_cell == 0.0 and not lost.any():
+        moving, arriving = steps_together(forecaster, kept, mass[kept], steps)
+    else:
+        moving, arriving = _steps_apart(forecaster, kept, mass, steps, negligible_cell)
     total = share[kept].sum()
-    return VisitsAhead(
-        distribution / total, visits / total, arrived / total, float(1.0 - total), forecaster.seconds_per_step
-    )
+    arrived = np.zeros((steps + 1, len(share)))
+    arrived[:, kept] = arriving / total
+    visits, distribution = moving.sum(0) / total, moving / total
+    visits[forecaster.goals] += arrived[-1]
+    distribution[:, forecaster.goals] += arrived
+    return VisitsAhead(distribution, visits, arrived, float(1.0 - total), forecaster.seconds_per_step)
+
+
+def _steps_apart(
+    forecaster: GoalForecaster,
+    kept: Int[np.ndarray, " K"],
+    mass: Float[np.ndarray, "G S"],
+    steps: int,
+    negligible_cell: float,
+) -> tuple[Float[np.ndarray, "times S"], Float[np.ndarray, "times K"]]:
+    """What walkers still under way do, and who has arrived, one goal's chain after the other."""
+    moving, arrived = np.zeros((steps + 1, mass.shape[1])), np.zeros((steps + 1, len(kept)))
+    for k, goal in enumerate(map(int, kept)):
+        target = forecaster.goals[goal]
+        for step, now in enumerate(chain_steps(forecaster.chain(goal), mass[goal], steps, negligible_cell)):
+            before = moving[step, target]
+            moving[step] += now
+            moving[step, target] = before
+            arrived[step, k] = now[target]
+    return moving, arrived
 
 
 def chain_steps(

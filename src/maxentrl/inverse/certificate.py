@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from maxentrl.inverse.feature_matching import FeatureMatching
 from maxentrl.inverse.optimise import Optimum
@@ -30,6 +30,7 @@ class Certificate:
         gradient_norm: Euclidean norm of the projected gradient over the total weight, nats per unit of θ.
         residual: data − model features, in feature units, summed over weighted trajectories; one a parameter, (K,).
             For the likelihood, τ · ∂ℓ/∂θ.
+        held: parameters that a bound, a fixed value or a tie holds: their residual need not vanish, (K,).
         duality_gap: |θᵀ residual|, in reward units: what the policy's expected reward differs from the demonstrations'
             (zero at an interior optimum without prior); None for the likelihood, which is not a dual.
         evaluations: of objective and gradient.
@@ -40,13 +41,14 @@ class Certificate:
     detail: str
     gradient_norm: float
     residual: Float[np.ndarray, " K"]
+    held: Bool[np.ndarray, " K"]
     duality_gap: float | None
     evaluations: int
     seconds: float
 
     def __str__(self) -> str:
         gap = "" if self.duality_gap is None else f", duality gap {self.duality_gap:.2e}"
-        largest = float(np.abs(self.residual).max(initial=0.0))
+        largest = float(np.abs(self.residual[~self.held]).max(initial=0.0))
         return (
             f"{self.status.value}{': ' + self.detail if self.detail else ''}\n"
             f"gradient norm {self.gradient_norm:.2e}, largest residual {largest:.2e}{gap}, "
@@ -73,10 +75,18 @@ def certify(target: FitTarget, start: Float[np.ndarray, " F"], optimum: Optimum,
         detail=detail,
         gradient_norm=optimum.gradient_norm,
         residual=residual,
+        held=_held(target, optimum),
         duality_gap=abs(float(parameters @ residual)) if isinstance(target.objective, FeatureMatching) else None,
         evaluations=optimum.evaluations,
         seconds=optimum.seconds,
     )
+
+
+def _held(target: FitTarget, optimum: Optimum) -> Bool[np.ndarray, " K"]:
+    """Parameters that do not follow one unbounded free parameter alone."""
+    matrix = target.space.matrix
+    own = (np.count_nonzero(matrix, axis=0) == 1) & ~target.space.at_bound(optimum.point.free)
+    return ~(matrix[:, own] != 0).any(1)
 
 
 def _suspicious(target: FitTarget, optimum: Optimum, smallest: float) -> bool:

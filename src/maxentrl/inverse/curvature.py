@@ -22,6 +22,7 @@ from jaxtyping import Array, Float
 
 from maxentrl.inverse.columns import Columns
 from maxentrl.mdp.transitions import AbstractTransitions, DeterministicTransitions, SparseTransitions
+from maxentrl.numerics.blas import single_blas_thread
 from maxentrl.numerics.precision import double_precision
 from maxentrl.numerics.types import ArrayLike
 from maxentrl.planning.backup import Backup
@@ -181,11 +182,12 @@ def value_jacobian(solution: SoftSolution, columns: Columns) -> Float[np.ndarray
     """
     if solution.finite_horizon:
         return np.asarray(_sweep_jacobian(solution.backup, solution.scaled_values, columns))
-    chain = solution.chain
     if columns.by_state:
-        mean = np.asarray(columns.pair)[:, 0]
-    else:
-        mean = np.asarray(_policy_mean(chain.transitions, chain.policy, columns))
+        factors, terminal = solution.factors or solution.chain.factors, np.asarray(columns.terminal)
+        paid = np.where(solution.problem.ends, terminal, np.asarray(columns.pair)[:, 0])
+        return np.ascontiguousarray(factors.solve(np.ascontiguousarray(paid.T)).T)
+    chain = solution.chain
+    mean = np.asarray(_policy_mean(chain.transitions, chain.policy, columns))
     return np.ascontiguousarray(chain.evaluate(mean.T, np.asarray(columns.terminal).T).T)
 
 
@@ -205,10 +207,11 @@ def information(
         mass = _sweep_mass(solution.backup, solution.scaled_values, source)
         parts = _sweep_information(solution.backup, solution.scaled_values, columns, mass, noise=noise)
         return np.asarray(parts[0]), np.asarray(parts[1])
-    chain = solution.chain
-    if solution.problem.mdp.transitions.deterministic and chain.discount == 1.0 and columns.outcome is None:
+    certain = solution.problem.mdp.transitions.deterministic and columns.outcome is None
+    if certain and solution.problem.discount == 1.0:
         covariance = path_covariance(solution, columns, source)
         return covariance, np.zeros_like(covariance)
+    chain = solution.chain
     parts = _stationary_information(
         chain.transitions,
         np.asarray(chain.discount),
@@ -221,6 +224,7 @@ def information(
     return np.asarray(parts[0]), np.asarray(parts[1])
 
 
+@single_blas_thread
 def path_covariance(
     solution: SoftSolution, columns: Columns, source: Float[np.ndarray, " S"]
 ) -> Float[np.ndarray, "K K"]:
@@ -231,20 +235,21 @@ def path_covariance(
 
         Σ μ φφᵀ + C + Cᵀ + Σ ended φ_T φ_Tᵀ − Σ source ∇V∇Vᵀ,   C = Σ μ(s, a) φ(s, a) ∇V(s')ᵀ
     """
-    chain = solution.chain
-    jacobian, visits = value_jacobian(solution, columns), chain.visits(source)
-    terminal, mass = np.asarray(columns.terminal), visits.pair.sum(0)
-    ended, entered = np.flatnonzero(visits.terminal), np.flatnonzero(source)
-    total = (terminal[:, ended] * visits.terminal[ended]) @ terminal[:, ended].T
+    terminal, ends = np.asarray(columns.terminal), solution.problem.ends
+    factors = solution.factors or solution.chain.factors
+    jacobian, mass = value_jacobian(solution, columns), factors.solve_transposed(source)
+    ended, entered = np.flatnonzero(ends & (mass != 0)), np.flatnonzero(source)
+    total = (terminal[:, ended] * mass[ended]) @ terminal[:, ended].T
     total -= (jacobian[:, entered] * source[entered]) @ jacobian[:, entered].T
     if columns.by_state:
         features = np.asarray(columns.pair)[:, 0]
-        weighted = features * mass
+        weighted = features * np.where(ends, 0.0, mass)
         cross = weighted @ (jacobian - features).T
         return total + weighted @ features.T + cross + cross.T
+    chain = solution.chain
     assert isinstance(chain.transitions, DeterministicTransitions)
     successor = np.asarray(chain.transitions.successor)
-    for action, pairs in enumerate(visits.pair):
+    for action, pairs in enumerate(mass * chain.policy):
         features = np.asarray(columns.row(action))
         weighted = features * pairs
         cross = weighted @ jacobian[:, successor[action]].T

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from maxentrl.demos.counts import FeatureCounts
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, Columns, table_columns, table_curvature
 from maxentrl.inverse.curvature import information, model_columns, value_jacobian
 from maxentrl.inverse.feature_matching import FeatureMatching
 from maxentrl.inverse.likelihood import ConditionalLikelihood, RowReading
-from maxentrl.inverse.objectives import AbstractObjective, reward_table
+from maxentrl.inverse.objectives import AbstractObjective, Evaluation
+from maxentrl.inverse.pullback import reward_table
 from maxentrl.inverse.rows import decision_rows
 from maxentrl.planning.solution import SoftSolution
 from maxentrl.rewards.linear import LinearReward
@@ -47,8 +47,9 @@ def objective_hessian(
     reward: AbstractReward,
     parameters: Float[np.ndarray, " K"],
     directions: Float[np.ndarray, "K F"],
+    evaluation: Evaluation,
 ) -> Float[np.ndarray, "F F"]:
-    """Dᵀ ∂²objective/∂θ² D for F directions D, exact.
+    """Dᵀ ∂²objective/∂θ² D for F directions D, exact, at the parameters that were evaluated.
 
     −Σ d Cov_π(∇Q)/τ² + Σ visits · ∂²r/∂θ²; where outcomes are planned with, their share too.
 
@@ -57,23 +58,21 @@ def objective_hessian(
     """
     if len(parameters) > MAXIMUM_PARAMETERS:
         raise InvalidInput(f"{len(parameters)} parameters: Hessians are formed for at most {MAXIMUM_PARAMETERS}")
-    table = reward_table(reward, parameters)
     columns = table_columns(reward, parameters).along(directions)
     total = np.zeros((directions.shape[1], directions.shape[1]))
     if not isinstance(reward, LinearReward):
-        bend = table_curvature(reward, parameters, objective.evaluate(table).visits)
+        bend = table_curvature(reward, parameters, evaluation.visits)
         total = directions.T @ bend @ directions
     objective = _known(objective)
-    solutions = objective.planner.solve(objective.problem.forward, table)
     if isinstance(objective, FeatureMatching):
-        for g, solution in enumerate(solutions):
+        for g, solution in enumerate(evaluation.solutions):
             scaled = _group_columns(columns, solution)
             choice, chance = information(
                 solution, scaled, objective.source(g, solution), noise=solution.problem.optimistic
             )
             total = total - choice - chance
         return total
-    for solution, reading in zip(solutions, objective.read(solutions), strict=True):
+    for solution, reading in zip(evaluation.solutions, objective.read(evaluation.solutions), strict=True):
         scaled = _group_columns(columns, solution)
         choice, chance = information(solution, scaled, reading.source, noise=solution.problem.optimistic)
         total = total - choice - chance + _reading_curvature(objective, solution, reading, scaled)
@@ -81,21 +80,26 @@ def objective_hessian(
 
 
 def objective_scores(
-    objective: AbstractObjective, reward: AbstractReward, parameters: Float[np.ndarray, " K"]
+    objective: AbstractObjective,
+    reward: AbstractReward,
+    parameters: Float[np.ndarray, " K"],
+    directions: Float[np.ndarray, "K F"],
+    evaluation: Evaluation,
 ) -> Scores:
-    """The gradient taken apart: likelihood (∇Q(s_t, a_t) − ∇V(s_t))/τ; dual (φ(s_t, a_t) + γ∇V(s_{t+1}) − ∇V(s_t))/τ.
+    """The gradient along F directions, taken apart into decisions and episodes.
+
+        likelihood: (∇Q(s_t, a_t) − ∇V(s_t))/τ        dual: (φ(s_t, a_t) + γ∇V(s_{t+1}) − ∇V(s_t))/τ
 
     The second uses the next state that was realised, so that its sum over a walk is (Φ_i − E[Φ])/τ.
     """
-    table, columns = reward_table(reward, parameters), table_columns(reward, parameters)
-    objective = _known(objective)
-    solutions = objective.planner.solve(objective.problem.forward, table)
+    columns = table_columns(reward, parameters).along(directions)
+    objective, solutions = _known(objective), evaluation.solutions
     if isinstance(objective, ConditionalLikelihood):
         return _likelihood_scores(objective, solutions, columns)
     demonstrations = objective.problem.demonstrations
     if isinstance(demonstrations, Trajectories):
         return _matching_scores(objective, demonstrations, solutions, columns)
-    return _count_scores(objective, demonstrations, solutions, columns)
+    return _count_scores(objective, demonstrations.counts @ directions, solutions, columns)
 
 
 def outcome_noise(
@@ -216,7 +220,7 @@ def _share(reading: RowReading) -> tuple[Float[np.ndarray, " R"], Int[np.ndarray
     return np.where(weights > 0, reading.mass / np.where(weights > 0, weights, 1.0), 0.0), decision
 
 
-def _likelihood_scores(objective: ConditionalLikelihood, solutions: list[SoftSolution], columns: Columns) -> Scores:
+def _likelihood_scores(objective: ConditionalLikelihood, solutions: Sequence[SoftSolution], columns: Columns) -> Scores:
     n_parameters = len(columns.terminal)
     decision = np.zeros((len(objective.rows.first), n_parameters))
     for solution, reading in zip(solutions, objective.read(solutions), strict=True):
@@ -235,7 +239,7 @@ def _collect(decision: np.ndarray, owner: np.ndarray, weights: np.ndarray) -> Sc
 
 
 def _matching_scores(
-    objective: FeatureMatching, trajectories: Trajectories, solutions: list[SoftSolution], columns: Columns
+    objective: FeatureMatching, trajectories: Trajectories, solutions: Sequence[SoftSolution], columns: Columns
 ) -> Scores:
     problem = objective.problem
     rows = decision_rows(problem.mdp, trajectories)
@@ -261,10 +265,10 @@ def _matching_scores(
 
 
 def _count_scores(
-    objective: FeatureMatching, counts: FeatureCounts, solutions: list[SoftSolution], columns: Columns
+    objective: FeatureMatching, counts: Float[np.ndarray, "M F"], solutions: Sequence[SoftSolution], columns: Columns
 ) -> Scores:
     problem, planner = objective.problem, objective.planner
-    episode = np.asarray(counts.counts, float) / problem.temperature
+    episode = counts / problem.temperature
     for g, solution in enumerate(solutions):
         mine = np.flatnonzero(planner.group == g)
         for k, _, jacobian in _jacobian_parts(solution, _group_columns(columns, solution)):

@@ -7,9 +7,9 @@ from jaxtyping import Int
 
 from maxentrl.demos.counts import FeatureCounts
 from maxentrl.demos.trajectories import Trajectories
-from maxentrl.inverse.objectives import reward_table
 from maxentrl.inverse.planners import Episodes
 from maxentrl.inverse.problem import InverseProblem
+from maxentrl.inverse.pullback import reward_table
 from maxentrl.mdp.time import Finite, ToGoal
 from maxentrl.rewards.reward import AbstractReward
 from maxentrl.status import InvalidInput

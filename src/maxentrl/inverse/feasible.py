@@ -7,13 +7,15 @@ import scipy.optimize
 from jaxtyping import Float
 
 from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, table_columns
-from maxentrl.inverse.objectives import reward_table
+from maxentrl.inverse.pullback import reward_table
 from maxentrl.inverse.target import FitTarget
 from maxentrl.mdp.time import ToGoal
 from maxentrl.status import Failure, InvalidInput, Status
 
 DOUBLINGS = 40
 ROWS_AT_ONCE = 400
+EVEN = 0.3
+"""Least ratio of smallest to greatest value at which a feature passes as the cost of a step."""
 
 
 def feasible_start(target: FitTarget, start: Float[np.ndarray, " F"] | None = None) -> Float[np.ndarray, " F"]:
@@ -21,8 +23,8 @@ def feasible_start(target: FitTarget, start: Float[np.ndarray, " F"] | None = No
 
     At θ = 0 the paths of an undiscounted problem are too many: on a grid of eight moves the partition function is
     infinite. The direction d solves a linear programme over the feature rows of all pairs that can be chosen,
-    max m subject to φ(s, a)ᵀd ≤ −m within the cone of the bounds, by cutting planes; it is then lengthened until the
-    objective is finite.
+    max m subject to φ(s, a)ᵀd ≤ −m within the cone of the bounds, by cutting planes, unless one feature alone is a cost
+    of every step; it is then lengthened until the objective is finite.
 
     Raises:
         InvalidInput: no direction within the bounds lowers every reward.
@@ -33,7 +35,7 @@ def feasible_start(target: FitTarget, start: Float[np.ndarray, " F"] | None = No
         return begin
     if len(space.names) <= MAXIMUM_PARAMETERS:
         rows, scales = _rows(target, begin), target.scales(begin)
-        direction, margin = _descent(rows, *_cone(target), scales)
+        direction, margin = _flattest(rows, *_cone(target)) or _descent(rows, *_cone(target), scales)
         length = _enough(target, begin) / margin if margin > 0 else 0.0
         for _ in range(DOUBLINGS if margin > 0 else 0):
             trial = np.clip(begin + length * direction, space.lower, space.upper)
@@ -111,6 +113,24 @@ def _cone(target: FitTarget) -> tuple[np.ndarray, np.ndarray]:
     """Directions that no bound stops: lower and upper limits of their scaled components."""
     lower = np.where(np.isfinite(target.space.lower), 0.0, -1.0)
     return lower, np.where(np.isfinite(target.space.upper), 0.0, 1.0)
+
+
+def _flattest(rows: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, float] | None:
+    """The single parameter that lowers every reward by the most similar amounts, and the least of them: a step's cost.
+
+    Where there is one, the rest starts at zero, which is nearer to most answers than a blend of everything.
+    """
+    least, most = rows.min(0), rows.max(0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        falling = np.where((most < 0) & (upper > 0), most / least, 0.0)
+        rising = np.where((least > 0) & (lower < 0), least / most, 0.0)
+    evenness = np.maximum(falling, rising)
+    best = int(np.argmax(evenness))
+    if evenness[best] < EVEN:
+        return None
+    direction = np.zeros(rows.shape[1])
+    direction[best] = 1.0 if falling[best] > 0 else -1.0
+    return direction, float(min(abs(least[best]), abs(most[best])))
 
 
 def _descent(rows: np.ndarray, lower: np.ndarray, upper: np.ndarray, scales: np.ndarray) -> tuple[np.ndarray, float]:

@@ -10,9 +10,10 @@ from jaxtyping import Float, Int
 from maxentrl.demos.counts import FeatureCounts
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.inverse.episodes import episodes_of, uses_steps
-from maxentrl.inverse.objectives import AbstractObjective, Evaluation, difference, reward_table, zero_visits
+from maxentrl.inverse.objectives import AbstractObjective, Evaluation, difference
 from maxentrl.inverse.planners import AbstractPlanner, planner_of
 from maxentrl.inverse.problem import InverseProblem
+from maxentrl.inverse.pullback import reward_table
 from maxentrl.inverse.rows import DecisionRows, decision_rows
 from maxentrl.mdp.time import Discounted
 from maxentrl.numerics.reward_table import RewardTable
@@ -77,9 +78,10 @@ class FeatureMatching(AbstractObjective):
         sources = [self.source(g, solution) for g, solution in enumerate(solutions)]
         model = self.planner.visits(solutions, sources, table)
         value = -sum(solution.value(source) for solution, source in zip(solutions, sources, strict=True))
-        data = self.data or zero_visits(table)
+        data = self.data or table.zeros()
         value += _inner(table, data)
-        return Evaluation(value / self.problem.temperature, difference(data, model, self.problem.temperature))
+        visits = difference(data, model, self.problem.temperature)
+        return Evaluation(value / self.problem.temperature, visits, tuple(solutions))
 
     def source(self, group: int, solution: SoftSolution) -> Float[np.ndarray, "*T S"]:
         """Weighted starts of one group's episodes, at the times they enter."""
@@ -94,7 +96,9 @@ class FeatureMatching(AbstractObjective):
         return source
 
     def hard_value(self, table: RewardTable) -> float:
-        return sum(s.value(self.source(g, s)) for g, s in enumerate(self.planner.solve(self.problem.forward_hard, table)))
+        return sum(
+            s.value(self.source(g, s)) for g, s in enumerate(self.planner.solve(self.problem.forward_hard, table))
+        )
 
     def data_value(self, table: RewardTable, parameters: Float[np.ndarray, " K"]) -> float:
         from_counts = self.problem.temperature * float(self.linear_term @ parameters)
@@ -115,15 +119,19 @@ def data_visits(problem: InverseProblem, trajectories: Trajectories, rows: Decis
     A decision whose action was not seen is shared by the actions that explain it; that is exact where these have the
     same reward, which :meth:`FeatureMatching.evaluate` insists on.
     """
-    visits = zero_visits(reward_table(problem.reward, np.zeros(len(problem.reward.names))))
+    visits = reward_table(problem.reward, np.zeros(len(problem.reward.names))).zeros()
     dynamics = np.exp(rows.log_dynamics)
     share = dynamics / np.add.reduceat(dynamics, rows.first)[rows.decision]
     step = rows.step[rows.decision]
     mass = share * trajectories.weights[rows.trajectory[rows.decision]] * problem.discount**step
-    np.add.at(visits.pair, (step, rows.action, rows.state) if visits.per_step else (rows.action, rows.state), mass)
-    np.add.at(visits.terminal, trajectories.ends, trajectories.weights * problem.discount**trajectories.lengths)
+    np.add.at(
+        np.asarray(visits.pair), (step, rows.action, rows.state) if visits.per_step else (rows.action, rows.state), mass
+    )
+    np.add.at(
+        np.asarray(visits.terminal), trajectories.ends, trajectories.weights * problem.discount**trajectories.lengths
+    )
     if visits.outcome is not None:
-        np.add.at(visits.outcome, (rows.action, rows.slot, rows.state), mass)
+        np.add.at(np.asarray(visits.outcome), (rows.action, rows.slot, rows.state), mass)
     return visits
 
 

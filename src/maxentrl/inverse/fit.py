@@ -15,11 +15,13 @@ from maxentrl.inverse.feasible import feasible_start
 from maxentrl.inverse.feature_matching import FeatureMatching
 from maxentrl.inverse.lbfgsb import LBFGSB
 from maxentrl.inverse.likelihood import ConditionalLikelihood
-from maxentrl.inverse.objectives import AbstractObjective, reward_table
+from maxentrl.inverse.objectives import AbstractObjective
 from maxentrl.inverse.optimise import AbstractOptimiser, Callback, Progress, silent
 from maxentrl.inverse.parameters import ParameterSpace
 from maxentrl.inverse.prior import GaussianPrior
 from maxentrl.inverse.problem import InverseProblem
+from maxentrl.inverse.pullback import reward_table
+from maxentrl.inverse.ray import best_on_ray
 from maxentrl.inverse.summary import coefficient_table
 from maxentrl.inverse.target import FitTarget
 from maxentrl.inverse.uncertainty import Coefficient, ErrorKind, Uncertainty, uncertainty_of
@@ -146,7 +148,10 @@ def fit(
     """
     space = ParameterSpace.of(problem.reward.names) if space is None else space
     target = FitTarget(default_objective(problem) if objective is None else objective, problem.reward, space, prior)
-    begin = feasible_start(target, None if start is None else space.free_of(start))
+    wanted = space.start if start is None else space.free_of(start)
+    begin = feasible_start(target, wanted)
+    if not np.array_equal(begin, wanted):
+        begin = best_on_ray(target, wanted, begin)
     history: list[Progress] = []
 
     def log(step: Progress) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
 
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.inverse.episodes import episodes_of, uses_steps
-from maxentrl.inverse.objectives import AbstractObjective, Evaluation, difference, zero_visits
+from maxentrl.inverse.objectives import AbstractObjective, Evaluation, difference
 from maxentrl.inverse.planners import AbstractPlanner, planner_of
 from maxentrl.inverse.problem import InverseProblem
 from maxentrl.inverse.rows import DecisionRows, decision_rows
@@ -59,14 +60,14 @@ class ConditionalLikelihood(AbstractObjective):
     def evaluate(self, table: RewardTable) -> Evaluation:
         solutions = self.planner.solve(self.problem.forward, table)
         readings = self.read(solutions)
-        data = zero_visits(table)
+        data = table.zeros()
         for reading in readings:
             reading.add_visits(data)
         model = self.planner.visits(solutions, [reading.source for reading in readings], table)
         value = sum(reading.value for reading in readings)
-        return Evaluation(value, difference(data, model, self.problem.temperature))
+        return Evaluation(value, difference(data, model, self.problem.temperature), tuple(solutions))
 
-    def read(self, solutions: list[SoftSolution]) -> list[RowReading]:
+    def read(self, solutions: Sequence[SoftSolution]) -> list[RowReading]:
         """Each solution at the decisions of its group."""
         group = self.planner.group[self.rows.trajectory[self.rows.decision]]
         return [RowReading.of(self, solution, np.flatnonzero(group == g)) for g, solution in enumerate(solutions)]
@@ -132,7 +133,7 @@ class RowReading:
         values = np.atleast_2d(solution.scaled_values)
         later = np.minimum(time + 1, len(values) - 1)
         state, action = all_rows.state[rows], all_rows.action[rows]
-        now, weight = values[time, state], _at(solution.backup.weight, time, action, state)
+        now, weight = values[time, state], _at(np.asarray(solution.backup.weight), time, action, state)
         ahead, chance = _look_ahead(solution, all_rows, rows, values[later, all_rows.successors[:, rows]])
         action_value = weight + ahead
         _check_possible(objective, rows, now, action_value)
@@ -163,10 +164,11 @@ class RowReading:
 
     def add_visits(self, total: RewardTable) -> None:
         """Add the demonstrated pairs (expected ones where the action was not seen) to a table, in place."""
-        np.add.at(total.pair, self.index, self.mass)
+        np.add.at(np.asarray(total.pair), self.index, self.mass)
         if total.outcome is not None:
             action, state = self.index[-2:]
-            np.add.at(total.outcome, (action, slice(None), state), (self.mass * self.chance).T)
+            by_successor = np.moveaxis(np.asarray(total.outcome), 1, 2)
+            np.add.at(by_successor, (action, state), (self.mass * self.chance).T)
 
 
 def _at(table: np.ndarray, time: np.ndarray, action: np.ndarray, state: np.ndarray) -> np.ndarray:

@@ -1,23 +1,26 @@
-"""Newton's method with the exact Hessian, bounds by an active set, and rejection of infeasible steps."""
+"""Newton's method with the exact Hessian, bounds within each step, and rejection of infeasible steps."""
 
 from __future__ import annotations
 
 import dataclasses
 
 import numpy as np
+import scipy.optimize
 from jaxtyping import Float
 
 from maxentrl.inverse.optimise import AbstractOptimiser, Search, difference
 from maxentrl.inverse.target import Point
 from maxentrl.status import Status
 
+TINY = 1e-300
+"""Room that a parameter at its bound is given: the least squares solver wants bounds that differ."""
 SUFFICIENT = 1e-4
 """Share of the gain promised by the gradient that a step must reach (Armijo)."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Newton(AbstractOptimiser):
-    """x ← P(x − t H⁻¹ g) on the parameters that no bound holds (projected Newton; Bertsekas 1982).
+    """x ← x + t d with d the best step of the quadratic model within the bounds (Newton; Nocedal & Wright 18.1).
 
     The Hessian is scaled to a unit diagonal, its eigenvalues replaced by their absolute values (the likelihood is not
     concave everywhere) and kept away from zero.
@@ -74,27 +77,26 @@ def _interpolated(gained: float, promised: float) -> float:
 
 
 def _direction(search: Search, point: Point, floor: float) -> Float[np.ndarray, " F"]:
-    """H⁻¹ g on the parameters that no bound holds; one that would be pushed out of its bound is held, too."""
+    """The step that maximises the quadratic model gᵀd − ½ dᵀ|H|d within the bounds.
+
+    Parameters that a bound holds back stay there. Solving for the others first and clipping to the bounds afterwards sent
+    steps far off where many bounds become active at once.
+    """
     target = search.target
-    held = target.space.blocked(point.free, point.gradient)
-    moving = ~held
-    part = target.hessian(point.free, moving)
-    size, scales = np.sqrt(np.abs(np.diag(part))), target.scales(point.free).copy()
-    scales[moving] = np.where(size > 0, 1.0 / np.where(size > 0, size, 1.0), scales[moving])
-    hessian = np.zeros((len(held), len(held)))
-    hessian[np.ix_(moving, moving)] = part * np.outer(scales[moving], scales[moving])
-    gradient, direction = point.gradient * scales, np.zeros(len(held))
-    for _ in range(len(gradient)):
-        direction = np.zeros_like(gradient)
-        direction[~held] = _solve_positive(-hessian[np.ix_(~held, ~held)], gradient[~held], floor)
-        pushed = target.space.blocked(point.free, direction)
-        if not (pushed & ~held).any():
-            break
-        held = held | pushed
-    return direction * scales
-
-
-def _solve_positive(matrix: Float[np.ndarray, "n n"], right: Float[np.ndarray, " n"], floor: float) -> np.ndarray:
-    values, vectors = np.linalg.eigh(matrix)
-    size = np.maximum(np.abs(values), floor * max(np.abs(values).max(initial=0.0), np.finfo(float).tiny))
-    return vectors @ ((vectors.T @ right) / size)
+    moving = ~target.space.blocked(point.free, point.gradient)
+    hessian = -target.hessian(point.free, moving)
+    size = np.sqrt(np.abs(np.diag(hessian)))
+    scales = np.where(size > 0, 1.0 / np.where(size > 0, size, 1.0), target.scales(point.free)[moving])
+    values, vectors = np.linalg.eigh(hessian * np.outer(scales, scales))
+    roots = np.sqrt(np.maximum(np.abs(values), floor * max(np.abs(values).max(initial=0.0), np.finfo(float).tiny)))
+    lower = (target.space.lower - point.free)[moving] / scales
+    upper = (target.space.upper - point.free)[moving] / scales
+    best = scipy.optimize.lsq_linear(
+        roots[:, None] * vectors.T,
+        (vectors.T @ (point.gradient[moving] * scales)) / roots,
+        bounds=(np.minimum(lower, -TINY), np.maximum(upper, TINY)),
+        method="bvls",
+    )
+    direction = np.zeros(len(moving))
+    direction[moving] = best.x * scales
+    return direction

@@ -11,14 +11,13 @@ from __future__ import annotations
 import abc
 import dataclasses
 
-import jax
 import numpy as np
 from jaxtyping import Float
 
 from maxentrl.inverse.problem import InverseProblem
-from maxentrl.numerics.precision import double_precision
+from maxentrl.inverse.pullback import pull_back, reward_table
 from maxentrl.numerics.reward_table import RewardTable
-from maxentrl.numerics.types import ArrayLike
+from maxentrl.planning.solution import SoftSolution
 from maxentrl.rewards.reward import AbstractReward
 
 
@@ -29,10 +28,12 @@ class Evaluation:
     Attributes:
         value: the objective, in nats, without the part that is linear in θ (see ``AbstractObjective.linear_term``).
         visits: its derivative with respect to each entry of the table: (data visits − model visits)/τ.
+        solutions: the planner's answers that it was read from, one a group; second derivatives reuse them.
     """
 
     value: float
     visits: RewardTable
+    solutions: tuple[SoftSolution, ...]
 
 
 class AbstractObjective(abc.ABC):
@@ -68,37 +69,21 @@ class AbstractObjective(abc.ABC):
         """Return of the demonstrations under this reward, in reward units."""
 
 
-@jax.jit
-def _table(reward: AbstractReward, parameters: ArrayLike) -> RewardTable:
-    return reward.table(parameters)
-
-
-@jax.jit
-def _pull_back(reward: AbstractReward, parameters: ArrayLike, visits: RewardTable) -> ArrayLike:
-    return jax.vjp(reward.table, parameters)[1](visits)[0]
-
-
-@double_precision
 def value_and_gradient(
     objective: AbstractObjective, reward: AbstractReward, parameters: Float[np.ndarray, " K"]
 ) -> tuple[float, Float[np.ndarray, " K"]]:
     """The objective at θ and its gradient: the visits pulled back through the reward."""
+    return evaluate_at(objective, reward, parameters)[:2]
+
+
+def evaluate_at(
+    objective: AbstractObjective, reward: AbstractReward, parameters: Float[np.ndarray, " K"]
+) -> tuple[float, Float[np.ndarray, " K"], Evaluation]:
+    """Value and gradient at θ, and the evaluation that they were read from."""
     parameters = np.asarray(parameters, float)
     evaluation = objective.evaluate(reward_table(reward, parameters))
-    gradient = _pull_back(reward, parameters, evaluation.visits)
-    value = evaluation.value + float(objective.linear_term @ parameters)
-    return value, np.asarray(gradient) + objective.linear_term
-
-
-@double_precision
-def reward_table(reward: AbstractReward, parameters: Float[np.ndarray, " K"]) -> RewardTable:
-    """The table of a reward at θ, as NumPy arrays."""
-    return jax.tree.map(np.asarray, _table(reward, np.asarray(parameters, float)))
-
-
-def zero_visits(table: RewardTable) -> RewardTable:
-    """A table of zeros of the same shapes, writable."""
-    return jax.tree.map(np.zeros_like, table)
+    gradient = pull_back(reward, parameters, evaluation.visits) + objective.linear_term
+    return float(evaluation.value + objective.linear_term @ parameters), gradient, evaluation
 
 
 def difference(data: RewardTable, model: RewardTable, temperature: float) -> RewardTable:

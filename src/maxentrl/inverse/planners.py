@@ -109,9 +109,13 @@ class SteppedRewardPlanner(AbstractPlanner):
 
     def visits(self, solutions: list[SoftSolution], sources: list[np.ndarray], table: RewardTable) -> RewardTable:
         each = [solution.occupancy(source).visits for solution, source in zip(solutions, sources, strict=True)]
-        pair = sum(np.pad(v.pair, ((0, len(table.pair) - len(v.pair)), (0, 0), (0, 0))) for v in each)
-        outcome = None if each[0].outcome is None else sum(v.outcome for v in each)
-        return RewardTable(pair, sum(v.terminal for v in each), outcome)
+        outcomes = [v.outcome for v in each if v.outcome is not None]
+        pair = np.zeros(table.pair.shape)
+        for visits in each:
+            pair[: len(visits.pair)] += visits.pair
+        return RewardTable(
+            pair, np.sum([v.terminal for v in each], axis=0), np.sum(outcomes, axis=0) if outcomes else None
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from maxentrl.inverse.derivatives import objective_hessian
 from maxentrl.inverse.target import FitTarget, Point
 from maxentrl.status import Failure, Status
 
@@ -28,7 +27,7 @@ def best_on_ray(
     best = target.evaluate(through)
     for _ in range(STEPS):
         along = (space.matrix @ direction)[:, None]
-        curvature = -objective_hessian(target.objective, target.reward, space.parameters(best.free), along)[0, 0]
+        curvature = -target.curvature(best.free, along)[0, 0]
         slope = float(best.gradient @ direction)
         if not (curvature > 0 and np.isfinite(slope)):
             break
@@ -42,7 +41,7 @@ def best_on_ray(
     return best.free
 
 
-def _rise(  # noqa: PLR0913
+def _rise(
     target: FitTarget,
     origin: Float[np.ndarray, " F"],
     direction: Float[np.ndarray, " F"],

@@ -22,7 +22,7 @@ from jaxtyping import Float
 
 from maxentrl.inverse.columns import Columns, table_columns
 from maxentrl.inverse.feature_matching import FeatureMatching
-from maxentrl.inverse.objectives import reward_table
+from maxentrl.inverse.pullback import reward_table
 from maxentrl.inverse.target import FitTarget
 from maxentrl.numerics.types import ArrayLike
 from maxentrl.rewards.linear import LinearReward

@@ -10,13 +10,15 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, table_columns
-from maxentrl.inverse.derivatives import objective_hessian
-from maxentrl.inverse.objectives import AbstractObjective
+from maxentrl.inverse.derivatives import Scores, objective_hessian, objective_scores
+from maxentrl.inverse.objectives import AbstractObjective, Evaluation, evaluate_at
 from maxentrl.inverse.parameters import ParameterSpace
 from maxentrl.inverse.prior import GaussianPrior
-from maxentrl.inverse.pullback import AbstractPullback, pullback_of
 from maxentrl.rewards.reward import AbstractReward
 from maxentrl.status import Failure, InvalidInput, Status
+
+REMEMBERED = 2
+"""Points whose plans are kept: the best and the one on trial."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,14 +76,14 @@ class FitTarget(AbstractTarget):
         reward: θ → reward table.
         space: which parameters are free.
         prior: a Gaussian prior, or None.
-        memory: the last point evaluated, which optimisers ask for again.
+        memory: the last points evaluated, which optimisers ask for again, with what was planned for them.
     """
 
     objective: AbstractObjective
     reward: AbstractReward
     space: ParameterSpace
     prior: GaussianPrior | None = None
-    memory: dict[bytes, Point] = dataclasses.field(default_factory=dict, repr=False)
+    memory: dict[bytes, tuple[Point, Evaluation]] = dataclasses.field(default_factory=dict, repr=False)
 
     @property
     def total_weight(self) -> float:
@@ -89,44 +91,49 @@ class FitTarget(AbstractTarget):
 
     def residual(self, parameters: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
         """∂objective/∂θ without the prior: (data − model features)/τ."""
-        return self._objective(parameters)[1]
+        return evaluate_at(self.objective, self.reward, parameters)[1]
 
     def evaluate(self, free: Float[np.ndarray, " F"]) -> Point:
+        return self._known(free)[0]
+
+    def _known(self, free: Float[np.ndarray, " F"]) -> tuple[Point, Evaluation]:
+        """A point with its evaluation, planned anew only where it is none of the last."""
         free = np.array(free, float)
-        known = self.memory.get(free.tobytes())
-        if known is None:
-            known = self._evaluate(free)
-            self.memory.clear()
-            self.memory[free.tobytes()] = known
+        known = self.memory.pop(free.tobytes(), None) or self._evaluate(free)
+        while len(self.memory) >= REMEMBERED:
+            self.memory.pop(next(iter(self.memory)))
+        self.memory[free.tobytes()] = known
         return known
 
-    def _evaluate(self, free: Float[np.ndarray, " F"]) -> Point:
+    def _evaluate(self, free: Float[np.ndarray, " F"]) -> tuple[Point, Evaluation]:
         parameters = self.space.parameters(free)
-        value, gradient = self._objective(parameters)
+        value, gradient, evaluation = evaluate_at(self.objective, self.reward, parameters)
         if self.prior is not None:
             value += self.prior.log_density(parameters)
             gradient = gradient + self.prior.gradient(parameters)
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
             worst = int(np.argmax(~np.isfinite(gradient)))
             raise Failure(Status.NON_FINITE, f"value {value}, gradient in '{self.space.names[worst]}'")
-        return Point(free, value, self.space.pull_back(gradient))
-
-    @cached_property
-    def _pullback(self) -> AbstractPullback:
-        return pullback_of(self.reward)
-
-    def _objective(self, parameters: Float[np.ndarray, " K"]) -> tuple[float, Float[np.ndarray, " K"]]:
-        evaluation = self.objective.evaluate(self._pullback.table(parameters))
-        linear = self.objective.linear_term
-        gradient = self._pullback.gradient(parameters, evaluation.visits) + linear
-        return float(evaluation.value + linear @ parameters), gradient
+        return Point(free, value, self.space.pull_back(gradient)), evaluation
 
     def hessian(self, free: Float[np.ndarray, " F"], which: Bool[np.ndarray, " F"]) -> Float[np.ndarray, "k k"]:
         directions = self.space.matrix[:, which]
-        found = objective_hessian(self.objective, self.reward, self.space.parameters(free), directions)
+        found = self.curvature(free, directions)
         if self.prior is not None:
             found = found - directions.T @ (self.prior.precision[:, None] * directions)
         return found
+
+    def curvature(
+        self, free: Float[np.ndarray, " F"], directions: Float[np.ndarray, "K D"]
+    ) -> Float[np.ndarray, "D D"]:
+        """The objective's Hessian along directions of θ, without the prior."""
+        parameters, evaluation = self.space.parameters(free), self._known(free)[1]
+        return objective_hessian(self.objective, self.reward, parameters, directions, evaluation)
+
+    def scores(self, free: Float[np.ndarray, " F"], which: Bool[np.ndarray, " F"]) -> Scores:
+        """Scores of decisions and episodes in the free parameters marked, without the prior."""
+        parameters, evaluation = self.space.parameters(free), self._known(free)[1]
+        return objective_scores(self.objective, self.reward, parameters, self.space.matrix[:, which], evaluation)
 
     def scales(self, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:
         return self._scales

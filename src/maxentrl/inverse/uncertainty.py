@@ -22,7 +22,7 @@ import numpy as np
 import scipy.stats
 from jaxtyping import Float
 
-from maxentrl.inverse.derivatives import Scores, objective_scores
+from maxentrl.inverse.derivatives import Scores
 from maxentrl.inverse.feature_matching import FeatureMatching
 from maxentrl.inverse.identification import Identification, identify
 from maxentrl.inverse.target import FitTarget
@@ -138,7 +138,7 @@ def uncertainty_of(target: FitTarget, free: Float[np.ndarray, " F"]) -> Uncertai
 
     Parameters at a bound are held there; with a prior, H contains its precision (Laplace posterior).
     """
-    space, point = target.space, target.evaluate(free)
+    space = target.space
     inside = ~space.at_bound(free)
     interior, information = np.flatnonzero(inside), -target.hessian(free, inside)
     found = identify(
@@ -148,9 +148,9 @@ def uncertainty_of(target: FitTarget, free: Float[np.ndarray, " F"]) -> Uncertai
         float(max(target.objective.n_decisions, target.total_weight)),
     )
     matrix = space.matrix[:, interior]
-    scores = objective_scores(target.objective, target.reward, space.parameters(point.free))
+    scores = target.scores(free, inside)
     bread = found.inverse()
-    covariances, remarks = _covariances(scores, matrix, bread)
+    covariances, remarks = _covariances(scores, bread, len(bread) - len(found.null))
     return Uncertainty(
         interior,
         found,
@@ -163,24 +163,24 @@ def uncertainty_of(target: FitTarget, free: Float[np.ndarray, " F"]) -> Uncertai
 
 
 def _covariances(
-    scores: Scores, matrix: Float[np.ndarray, "K I"], bread: Float[np.ndarray, "I I"]
+    scores: Scores, bread: Float[np.ndarray, "I I"], rank: int
 ) -> tuple[dict[ErrorKind, np.ndarray], list[str]]:
     found, remarks = {ErrorKind.CLASSICAL: bread}, []
     weight = scores.weights
     if scores.decision is not None:
-        decision, own = scores.decision @ matrix, weight[scores.owner]
+        decision, own = scores.decision, weight[scores.owner]
         outer = (decision * own[:, None]).T @ decision
         found[ErrorKind.OUTER_PRODUCT] = _inverse_within(outer, bread)
         found[ErrorKind.ROBUST] = bread @ ((decision * own[:, None] ** 2).T @ decision) @ bread
     else:
         remarks.append("only feature counts are known, so there are no scores of single decisions")
     count = int((weight > 0).sum())
-    if count > matrix.shape[1]:
-        episode = scores.episode @ matrix
+    if count > rank:
+        episode = scores.episode
         meat = (episode * weight[:, None] ** 2).T @ episode
         found[ErrorKind.CLUSTERED] = bread @ meat @ bread * count / (count - 1)
     else:
-        remarks.append(f"{count} trajectories for {matrix.shape[1]} parameters: too few for clustered errors")
+        remarks.append(f"{count} trajectories for {rank} identified parameters: too few for clustered errors")
     return found, remarks
 
 

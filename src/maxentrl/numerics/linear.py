@@ -15,6 +15,7 @@ import scipy.sparse as sp
 import scipy.sparse.linalg as sla
 from jaxtyping import Float
 
+from maxentrl.numerics.blas import single_blas_thread
 from maxentrl.status import Failure, Status
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -61,6 +62,7 @@ class DirectSolver(AbstractLinearSolver):
     tolerance: float = 1e-11
     refinements: int = 3
 
+    @single_blas_thread
     def factorise(self, matrix: sp.sparray) -> AbstractFactorisation:
         matrix = sp.csc_array(matrix)
         matrix.sum_duplicates()
@@ -96,6 +98,7 @@ class _Factors(AbstractFactorisation):
     def solve_transposed(self, right_side: RightSide) -> RightSide:
         return self._refined(self.matrix.T, right_side, "T")
 
+    @single_blas_thread
     def _refined(self, matrix: Compressed, right_side: RightSide, side: str) -> RightSide:
         if not np.isfinite(right_side).all():
             raise Failure(Status.NON_FINITE, "the right-hand side of a linear system holds NaN or infinity")

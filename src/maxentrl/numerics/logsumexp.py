@@ -12,7 +12,7 @@ from maxentrl.numerics.types import Rows
 
 def maximum(rows: Rows) -> Float[Array, " S"]:
     """max over the rows, elementwise."""
-    return reduce(jnp.maximum, rows)
+    return reduce(jnp.maximum, rows[1:], jnp.asarray(rows[0]))
 
 
 def log_sum_exp(rows: Rows) -> Float[Array, " S"]:

@@ -48,6 +48,11 @@ class RewardTable:
         """Whether each step has its own table."""
         return self.pair.ndim == 3
 
+    def zeros(self) -> RewardTable:
+        """A table of zeros of the same shapes, as NumPy arrays that can be added to."""
+        outcome = None if self.outcome is None else np.zeros(self.outcome.shape)
+        return RewardTable(np.zeros(self.pair.shape), np.zeros(self.terminal.shape), outcome)
+
     def inner(self, other: RewardTable) -> Float[ArrayLike, ""]:
         """⟨self, other⟩ over all entries: expected total reward when ``other`` holds visits."""
         total = jnp.vdot(self.pair, other.pair) + jnp.vdot(self.terminal, other.terminal)

@@ -14,7 +14,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Array, Bool, Float
 
 from maxentrl.mdp.transitions import AbstractTransitions
 from maxentrl.numerics.logsumexp import log_sum_exp, maximum
@@ -60,7 +60,7 @@ class Backup:
     def _discounted(self, row: Float[ArrayLike, " S"]) -> Float[ArrayLike, " S"]:
         return jnp.where(self.discount == 0, 0.0, self.discount * row)
 
-    def values(self, following: Float[ArrayLike, " S"], weight: Float[ArrayLike, "A S"]) -> Float[ArrayLike, " S"]:
+    def values(self, following: Float[ArrayLike, " S"], weight: Float[ArrayLike, "A S"]) -> Float[Array, " S"]:
         """V/τ now, given u of the states one step later."""
         rows = self.action_values(following, weight)
         chosen = maximum(rows) if self.form == "hard" else log_sum_exp(rows)

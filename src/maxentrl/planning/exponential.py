@@ -22,6 +22,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.sparse.csgraph import dijkstra
 
 from maxentrl.mdp.transitions import AbstractTransitions, DeterministicTransitions, SparseTransitions
+from maxentrl.numerics.blas import single_blas_thread
 from maxentrl.numerics.linear import AbstractFactorisation, RightSide
 from maxentrl.numerics.ordering import elimination_order
 from maxentrl.planning.backup import Backup
@@ -196,25 +197,30 @@ class ExponentialFactors(AbstractFactorisation):
     z: Float[np.ndarray, " S"]
     shared_goal: int | None
 
+    @single_blas_thread
     def solve(self, right_side: RightSide) -> RightSide:
         columns = right_side.reshape(len(right_side), -1)[self.pattern.order]
         size = np.abs(columns).max(0, initial=0.0)
         size[size == 0] = 1.0
-        scaled = np.asfortranarray(columns / size * self.z[:, None])
+        z, goal = self.z[:, None], self.shared_goal
+        scaled = np.multiply(columns, z / size, order="F")
         found = self.factors.solve(scaled)
-        goal = self.shared_goal
-        if goal is not None:
-            found = found - np.outer(self.z, (found[goal] - scaled[goal]) / self.z[goal])
         residual = self.matrix @ found - scaled
         if goal is not None:
-            residual[goal] = found[goal] - scaled[goal]
-        lost = self.z > 0
-        self._check(float(np.max(np.abs(residual[lost]) / self.z[lost, None], initial=0.0)), found, lost)
-        answer = np.zeros_like(columns)
-        answer[lost] = found[lost] / self.z[lost, None] * size
-        answer[~lost] = columns[~lost]
+            residual[goal] = 0.0  # the goal's own row is replaced: what is found there is shifted to what was asked
+            found -= (found[goal] - scaled[goal]) / self.z[goal] * z
+        alive = np.flatnonzero(self.z > 0)
+        if len(alive) < len(self.z):
+            found, residual, z = found[alive], residual[alive], z[alive]
+        found /= z
+        residual /= z
+        np.abs(residual, out=residual)
+        self._check(float(residual.max(initial=0.0)), found)
+        answer = columns
+        answer[alive if len(alive) < len(self.z) else slice(None)] = found * size
         return answer[self.pattern.place].reshape(right_side.shape)
 
+    @single_blas_thread
     def solve_transposed(self, right_side: RightSide) -> RightSide:
         columns = right_side.reshape(len(right_side), -1)
         answer = np.stack(visits_of_sources([self] * columns.shape[1], list(columns.T)), axis=1)
@@ -256,8 +262,8 @@ class ExponentialFactors(AbstractFactorisation):
         return np.where(self.z > 0, visits.sum(1), entering.source)
 
     @staticmethod
-    def _check(error: float, found: RightSide, lost: Bool[np.ndarray, " S"]) -> None:
-        if not (error <= TOLERANCE and np.isfinite(found[lost]).all()):
+    def _check(error: float, found: RightSide) -> None:
+        if not (error <= TOLERANCE and np.isfinite(found).all()):
             raise Failure(Status.INACCURATE_SOLVE, f"residual {error:.1e} of the linear system in exp(V/τ)")
 
 

@@ -12,6 +12,7 @@ import scipy.sparse.linalg as sla
 from jaxtyping import Float
 
 from maxentrl.mdp.time import ToGoal
+from maxentrl.numerics.blas import single_blas_thread
 from maxentrl.numerics.precision import double_precision
 from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.planning.backup import make_backup_ending
@@ -62,6 +63,7 @@ class LinearSystem:
             raise InvalidInput("LinearSystem solves ToGoal problems; see choose_solver")
         return self.solve_goals(problem, (problem.time.goals,))[0]
 
+    @single_blas_thread
     def solve_goals(self, problem: SoftProblem, goals: tuple[tuple[int, ...], ...]) -> list[SoftSolution]:
         """One solution for each set of goals; single goals share a factorisation while the range of costs allows.
 
@@ -87,14 +89,14 @@ def _solve_shared(links: Links, posed: list[SoftProblem]) -> dict[int, SoftSolut
     single = [i for i, problem in enumerate(posed) if len(_goals(problem)) == 1]
     with np.errstate(over="ignore"):
         matrix = links.pattern.matrix(np.exp(links.log_weight))
-    factors = _factorise(matrix)
-    if factors is None or not _certified(matrix, factors.solve(np.ones(matrix.shape[0])), np.ones(matrix.shape[0])):
+    factors, ones = _factorise(matrix), np.ones(len(links.pattern.place))
+    if factors is None or not _certified(matrix, factors.solve(ones), ones):
         return {}
     solutions = {}
     for first in range(0, len(single), CHUNK):
         chunk = single[first : first + CHUNK]
         places = links.pattern.place[[_goals(posed[i])[0] for i in chunk]]
-        right = np.zeros((matrix.shape[0], len(chunk)), order="F")
+        right = np.zeros((len(ones), len(chunk)), order="F")
         right[places, np.arange(len(chunk))] = SCALE
         columns = factors.solve(right)
         error = np.abs(matrix @ columns - right)
@@ -149,8 +151,7 @@ def _solve_absorbed(links: Links, problem: SoftProblem) -> SoftSolution:
 
 
 def _goals(problem: SoftProblem) -> tuple[int, ...]:
-    assert isinstance(problem.time, ToGoal) and problem.time.goals
-    return problem.time.goals
+    return (problem.time.goals or ()) if isinstance(problem.time, ToGoal) else ()
 
 
 def _factorise(matrix: sp.csc_matrix) -> sla.SuperLU | None:
@@ -195,6 +196,7 @@ def _solution(
     return SoftSolution(problem, values, Status.EXACT, "LinearSystem", 0, residual, factors=factors)
 
 
+@single_blas_thread
 def total_visits(solutions: Sequence[SoftSolution], sources: Sequence[Float[np.ndarray, " S"]]) -> RewardTable:
     """Σ_i visits of ``sources[i]`` under ``solutions[i]``, stationary solutions of one process.
 
@@ -203,11 +205,8 @@ def total_visits(solutions: Sequence[SoftSolution], sources: Sequence[Float[np.n
     Raises:
         Failure: UNREACHABLE_GOAL where a source lies in a state without a way to its goal.
     """
-    reward = solutions[0].problem.reward
-    total = RewardTable(np.zeros(reward.pair.shape), np.zeros(reward.terminal.shape))
-    if reward.outcome is not None:
-        total = dataclasses.replace(total, outcome=np.zeros(reward.outcome.shape))
-    batch = [] if reward.outcome is not None else [i for i, s in enumerate(solutions) if _exponential(s) is not None]
+    total = solutions[0].problem.reward.zeros()
+    batch = [] if total.outcome is not None else [i for i, s in enumerate(solutions) if _exponential(s) is not None]
     for i in set(range(len(solutions))) - set(batch):
         _add(total, solutions[i].occupancy(sources[i]).visits)
     factors = [found for i in batch if (found := _exponential(solutions[i])) is not None]

@@ -87,7 +87,7 @@ def solve_rewards(problem: SoftProblem, tables: Sequence[RewardTable]) -> Reward
 
 
 @double_precision
-def solve_goals(problem: SoftProblem, goals: Sequence[int]) -> GoalValues:
+def solve_goals_within_horizon(problem: SoftProblem, goals: Sequence[int]) -> GoalValues:
     """Values of walking to each goal within T decisions, all goals in one sweep.
 
         V_t(goal) = terminal(goal),   V_T(s) = -inf elsewhere,   V_t = τ log Σ_a q exp((r + E[V_{t+1}])/τ)
@@ -102,7 +102,7 @@ def solve_goals(problem: SoftProblem, goals: Sequence[int]) -> GoalValues:
     Raises:
         InvalidInput: a time that is not ``Finite(T)``, no goal, or a goal that is not a state.
     """
-    horizon = _horizon(problem, "solve_goals")
+    horizon = _horizon(problem, "solve_goals_within_horizon")
     _check_goals(problem, goals)
     at_goal = np.zeros((len(goals), problem.mdp.n_states), bool)
     at_goal[np.arange(len(goals)), list(goals)] = True

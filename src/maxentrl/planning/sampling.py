@@ -152,8 +152,8 @@ def _paths(
         if not going.any():
             break
         paths, state = paths[going], state[going]
-        action = _draw(cumulative[:, state], generator.random(len(state)))
-        state = _arrive(moves, action, state, generator)
+        action = draw_rows(cumulative[:, state], generator.random(len(state)))
+        state = arrivals(moves, action, state, generator)
         walk.add(paths, action, state)
     return walk.collected(lambda last, length: ~ends[last] & ((length < most) | _cut(solution, most)))
 
@@ -163,20 +163,21 @@ def _cut(solution: SoftSolution, most: int) -> bool:
     return not (solution.finite_horizon and most == len(solution.scaled_values) - 1)
 
 
-def _arrive(
+def arrivals(
     moves: AbstractTransitions,
     action: Int[np.ndarray, " N"],
     state: Int[np.ndarray, " N"],
     generator: np.random.Generator,
 ) -> Int[np.ndarray, " N"]:
+    """One next state for each pair, s' ~ P(·|s, a)."""
     successors, probability = moves.successors_of(action, state)
     if len(successors) == 1:
         return successors[0]
-    chosen = _draw(np.cumsum(probability, axis=0), generator.random(len(state)))
+    chosen = draw_rows(np.cumsum(probability, axis=0), generator.random(len(state)))
     return successors[chosen, np.arange(len(state))]
 
 
-def _draw(cumulative: Float[np.ndarray, "K N"], uniform: Float[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
+def draw_rows(cumulative: Float[np.ndarray, "K N"], uniform: Float[np.ndarray, " N"]) -> Int[np.ndarray, " N"]:
     """The row in which each uniform draw falls; a row of probability zero is never chosen."""
     total = cumulative[-1]
     threshold = np.minimum(uniform * total, np.nextafter(total, 0.0))

@@ -22,8 +22,8 @@ def sweep_values(backup: Backup, horizon: int) -> Float[ArrayLike, "times S"]:
         now = backup.values(following, backup.weight if weight is None else weight)
         return now, now
 
-    last = jnp.asarray(backup.end_value)
-    per_step = backup.weight if backup.weight.ndim == 3 else None
+    last, weight = jnp.asarray(backup.end_value), jnp.asarray(backup.weight)
+    per_step = weight if weight.ndim == 3 else None
     _, values = jax.lax.scan(step, last, per_step, length=horizon, reverse=True)
     return jnp.concatenate([values, last[None]])
 
@@ -65,7 +65,9 @@ def sweep_visits(
     nothing = jnp.zeros_like(values[0])
     start = (nothing, table, nothing, _no_outcomes(backup) if outcomes else None)
     weights = backup.weight if backup.weight.ndim == 3 else None
-    (arriving, pair, terminal, outcome), each = jax.lax.scan(step, start, (source[:-1], values[:-1], values[1:], weights))
+    (arriving, pair, terminal, outcome), each = jax.lax.scan(
+        step, start, (source[:-1], values[:-1], values[1:], weights)
+    )
     return RewardTable(each if per_step else pair, terminal + arriving + source[-1], outcome)
 
 

@@ -135,6 +135,12 @@ def walks_from_positions(
     return Walks(np.concatenate(states), lengths, step_of_row, reasons, warnings)
 
 
+def in_metres(points: Float[np.ndarray, "N 2"], geometry: GridGeometry, sampling: Sampling) -> Float[np.ndarray, "N 2"]:
+    """Positions (x, y) in metres of the map."""
+    cells = np.stack(_in_cells(points[:, 0], points[:, 1], geometry, sampling), axis=1)
+    return cells * geometry.cell_size + np.asarray(geometry.origin)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Snapper:
     """The nearest open cell of any point of a map."""

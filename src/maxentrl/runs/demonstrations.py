@@ -88,7 +88,8 @@ def _read(spec: Spec, table: FileDemonstrations, world: World) -> tuple[Trajecto
     sampling = make_sampling(spec, table)
     paths, impossible = demonstration_files(spec), IMPOSSIBLE[table.impossible]
     if table.format == "tracks":
-        return read_tracks(paths, world, impossible=impossible, sampling=sampling)
+        walks, _, report = read_tracks(paths, world, impossible=impossible, sampling=sampling)
+        return walks, report
     read = [
         read_trajectories_csv(path, world, impossible=impossible, sampling=sampling, columns=table.columns)
         for path in paths

@@ -16,8 +16,8 @@ from maxentrl.forecast.baselines import RandomWalk
 from maxentrl.forecast.evaluation import EvaluationSettings, Fraction, HeldOutWalk, forecast_walks
 from maxentrl.forecast.scores import Score, Summary, summarise
 from maxentrl.inverse.likelihood import ConditionalLikelihood
-from maxentrl.inverse.objectives import reward_table
 from maxentrl.inverse.problem import InverseProblem
+from maxentrl.inverse.pullback import reward_table
 from maxentrl.mdp.time import ToGoal
 from maxentrl.readers.files import read_text
 from maxentrl.runs.files import as_float

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.forecast.goals import GoalForecaster
-from maxentrl.inverse.objectives import reward_table
+from maxentrl.inverse.pullback import reward_table
 from maxentrl.mdp.time import ToGoal
 from maxentrl.mdp.world import World
 from maxentrl.planning.choose_solver import solve

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from maxentrl.inverse.objectives import reward_table
+from maxentrl.inverse.pullback import reward_table
 from maxentrl.mdp.time import Finite, Time, ToGoal
 from maxentrl.mdp.world import World
 from maxentrl.planning.choose_solver import choose_solver

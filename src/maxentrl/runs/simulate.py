@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from maxentrl.demos.trajectories import UNKNOWN, Trajectories
-from maxentrl.inverse.objectives import reward_table
+from maxentrl.inverse.pullback import reward_table
 from maxentrl.mdp.time import Discounted, Finite, Time, ToGoal
 from maxentrl.planning.choose_solver import solve
 from maxentrl.planning.problem import SoftProblem
