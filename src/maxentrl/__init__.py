@@ -13,52 +13,34 @@ if TYPE_CHECKING:
     from maxentrl.demos.checks import check_trajectories as check_trajectories
     from maxentrl.demos.counts import (
         FeatureCounts as FeatureCounts,
-    )
-    from maxentrl.demos.counts import (
         feature_counts as feature_counts,
     )
     from maxentrl.demos.estimate import estimate_transitions as estimate_transitions
     from maxentrl.demos.trajectories import Trajectories as Trajectories
     from maxentrl.forecast.evaluation import (
         EvaluationSettings as EvaluationSettings,
-    )
-    from maxentrl.forecast.evaluation import (
         forecast_walks as forecast_walks,
-    )
-    from maxentrl.forecast.evaluation import (
         held_out as held_out,
     )
     from maxentrl.forecast.filtering import (
         GaussianDetections as GaussianDetections,
-    )
-    from maxentrl.forecast.filtering import (
         filter_walk as filter_walk,
-    )
-    from maxentrl.forecast.filtering import (
         smooth_walk as smooth_walk,
     )
     from maxentrl.forecast.goals import GoalForecaster as GoalForecaster
     from maxentrl.forecast.paths import (
         most_likely_path as most_likely_path,
-    )
-    from maxentrl.forecast.paths import (
         sample_paths as sample_paths,
     )
     from maxentrl.forecast.scores import summarise as summarise
     from maxentrl.forecast.visits import (
         expected_steps as expected_steps,
-    )
-    from maxentrl.forecast.visits import (
         visits_ahead as visits_ahead,
-    )
-    from maxentrl.forecast.visits import (
         visits_until_arrival as visits_until_arrival,
     )
     from maxentrl.inverse.feature_matching import FeatureMatching as FeatureMatching
     from maxentrl.inverse.fit import (
         Fit as Fit,
-    )
-    from maxentrl.inverse.fit import (
         fit as fit,
     )
     from maxentrl.inverse.lbfgsb import LBFGSB as LBFGSB
@@ -71,138 +53,82 @@ if TYPE_CHECKING:
     from maxentrl.inverse.uncertainty import ErrorKind as ErrorKind
     from maxentrl.mdp.checks import (
         check_mdp as check_mdp,
-    )
-    from maxentrl.mdp.checks import (
         feature_report as feature_report,
     )
     from maxentrl.mdp.grid import (
         EIGHT_MOVES as EIGHT_MOVES,
-    )
-    from maxentrl.mdp.grid import (
         FOUR_MOVES as FOUR_MOVES,
-    )
-    from maxentrl.mdp.grid import (
         Blocked as Blocked,
-    )
-    from maxentrl.mdp.grid import (
         Moves as Moves,
-    )
-    from maxentrl.mdp.grid import (
         grid_world as grid_world,
     )
     from maxentrl.mdp.gymnasium import gymnasium_world as gymnasium_world
     from maxentrl.mdp.mdp import MDP as MDP
     from maxentrl.mdp.plaza import (
         draw_trips as draw_trips,
-    )
-    from maxentrl.mdp.plaza import (
         plaza as plaza,
     )
     from maxentrl.mdp.table import table_world as table_world
     from maxentrl.mdp.time import (
         Discounted as Discounted,
-    )
-    from maxentrl.mdp.time import (
         Finite as Finite,
-    )
-    from maxentrl.mdp.time import (
         ToGoal as ToGoal,
     )
     from maxentrl.mdp.transitions import (
         DeterministicTransitions as DeterministicTransitions,
-    )
-    from maxentrl.mdp.transitions import (
         SparseTransitions as SparseTransitions,
-    )
-    from maxentrl.mdp.transitions import (
         from_dense as from_dense,
-    )
-    from maxentrl.mdp.transitions import (
         from_outcomes as from_outcomes,
     )
     from maxentrl.mdp.world import (
         GridGeometry as GridGeometry,
-    )
-    from maxentrl.mdp.world import (
         World as World,
     )
     from maxentrl.numerics.linear import (
         DirectSolver as DirectSolver,
-    )
-    from maxentrl.numerics.linear import (
         IterativeSolver as IterativeSolver,
     )
     from maxentrl.numerics.reward_table import RewardTable as RewardTable
     from maxentrl.planning.backward_sweep import BackwardSweep as BackwardSweep
     from maxentrl.planning.choose_solver import (
         choose_solver as choose_solver,
-    )
-    from maxentrl.planning.choose_solver import (
         solve as solve,
     )
     from maxentrl.planning.likelihood import (
         choice_log_likelihood as choice_log_likelihood,
-    )
-    from maxentrl.planning.likelihood import (
         path_log_likelihood as path_log_likelihood,
-    )
-    from maxentrl.planning.likelihood import (
         posterior_path_log_likelihood as posterior_path_log_likelihood,
-    )
-    from maxentrl.planning.likelihood import (
         state_path_log_likelihood as state_path_log_likelihood,
     )
     from maxentrl.planning.linear_system import LinearSystem as LinearSystem
     from maxentrl.planning.many import (
         solve_goals_within_horizon as solve_goals_within_horizon,
-    )
-    from maxentrl.planning.many import (
         solve_rewards as solve_rewards,
     )
     from maxentrl.planning.messages import (
         backward_messages as backward_messages,
-    )
-    from maxentrl.planning.messages import (
         forward_messages as forward_messages,
-    )
-    from maxentrl.planning.messages import (
         posterior as posterior,
     )
     from maxentrl.planning.policy_evaluation import (
         evaluate_policy as evaluate_policy,
-    )
-    from maxentrl.planning.policy_evaluation import (
         expected_entropy as expected_entropy,
-    )
-    from maxentrl.planning.policy_evaluation import (
         expected_return as expected_return,
-    )
-    from maxentrl.planning.policy_evaluation import (
         policy_kl as policy_kl,
-    )
-    from maxentrl.planning.policy_evaluation import (
         policy_occupancy as policy_occupancy,
     )
     from maxentrl.planning.policy_iteration import SoftPolicyIteration as SoftPolicyIteration
     from maxentrl.planning.problem import (
         Causal as Causal,
-    )
-    from maxentrl.planning.problem import (
         SoftProblem as SoftProblem,
-    )
-    from maxentrl.planning.problem import (
         TrajectoryLevel as TrajectoryLevel,
     )
     from maxentrl.planning.sampling import (
         sample as sample,
-    )
-    from maxentrl.planning.sampling import (
         sample_posterior as sample_posterior,
     )
     from maxentrl.planning.solution import (
         Occupancy as Occupancy,
-    )
-    from maxentrl.planning.solution import (
         SoftSolution as SoftSolution,
     )
     from maxentrl.planning.temperature import tune_temperature as tune_temperature
@@ -210,23 +136,17 @@ if TYPE_CHECKING:
     from maxentrl.readers.layers import read_layers as read_layers
     from maxentrl.readers.spec import (
         parse_spec as parse_spec,
-    )
-    from maxentrl.readers.spec import (
         read_spec as read_spec,
     )
     from maxentrl.readers.tables import read_table_world as read_table_world
     from maxentrl.readers.trajectories import (
         read_trajectories_csv as read_trajectories_csv,
-    )
-    from maxentrl.readers.trajectories import (
         write_trajectories_csv as write_trajectories_csv,
     )
     from maxentrl.report.build import write_report as write_report
     from maxentrl.rewards.linear import LinearReward as LinearReward
     from maxentrl.rewards.reward import (
         AbstractReward as AbstractReward,
-    )
-    from maxentrl.rewards.reward import (
         FunctionReward as FunctionReward,
     )
     from maxentrl.runs.evaluate import evaluate as evaluate
@@ -234,23 +154,13 @@ if TYPE_CHECKING:
     from maxentrl.runs.outlook import make_forecaster as make_forecaster
     from maxentrl.runs.run import (
         Run as Run,
-    )
-    from maxentrl.runs.run import (
         fit_run as fit_run,
-    )
-    from maxentrl.runs.run import (
         load_run as load_run,
     )
     from maxentrl.status import (
         Failure as Failure,
-    )
-    from maxentrl.status import (
         InvalidInput as InvalidInput,
-    )
-    from maxentrl.status import (
         MissingExtra as MissingExtra,
-    )
-    from maxentrl.status import (
         Status as Status,
     )
 

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from maxentrl.demos.estimate import estimate_transitions
 from maxentrl.demos.trajectories import UNKNOWN, Trajectories

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from maxentrl.mdp.checks import can_reach, check_mdp, feature_report, reachable_from, state_graph
 from maxentrl.mdp.grid import FOUR_MOVES, grid_world

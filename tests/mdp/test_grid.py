@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from maxentrl.mdp.checks import check_mdp
 from maxentrl.mdp.grid import EIGHT_MOVES, FOUR_MOVES, Blocked, Moves, grid_world

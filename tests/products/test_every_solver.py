@@ -4,11 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 
 from maxentrl.mdp.time import Discounted, Finite, Time, ToGoal
+from maxentrl.mdp.transitions import AbstractTransitions, DeterministicTransitions, SparseTransitions, from_dense
 from maxentrl.numerics.linear import IterativeSolver
 from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.planning.backward_sweep import BackwardSweep
@@ -20,7 +20,7 @@ from maxentrl.planning.solution import SoftSolution
 from maxentrl.planning.value_iteration import SoftValueIteration
 from maxentrl.status import Failure, InvalidInput, Status
 from oracles.enumeration import causal, trajectory_level
-from problems import Case, all_to_all, mdp_of, stationary_cases
+from problems import Case, all_to_all, mdp_of, random_dense, random_reward, stationary_cases
 
 SOLVERS = {
     "value iteration": SoftValueIteration(1e-12),
@@ -59,6 +59,46 @@ def test_solvers_agree(case: Case) -> None:
             best = found["policy iteration"].scaled_values
             finite = np.isfinite(best)
             assert np.abs(solution.scaled_values - best)[finite].max() <= solution.error_bound + 1e-11
+
+
+def representations(*, deterministic: bool) -> dict[str, AbstractTransitions]:
+    """One model in every representation that holds it."""
+    dense = random_dense(11, deterministic=deterministic)
+    found = {"sparse, own successors": _sparse(dense), "sparse, all to all": all_to_all(dense)}
+    if deterministic:
+        found["deterministic"] = from_dense(dense)
+        assert isinstance(found["deterministic"], DeterministicTransitions)
+    return found
+
+
+def _sparse(dense: np.ndarray) -> SparseTransitions:
+    """Each state's successors, padded with itself."""
+    following = [np.flatnonzero(dense[:, state].any(axis=0)) for state in range(dense.shape[1])]
+    width = max(map(len, following))
+    successors = np.stack([np.append(f, [s] * (width - len(f))) for s, f in enumerate(following)], axis=1)
+    chosen = np.stack(
+        [np.append(dense[:, s, f], np.zeros((len(dense), width - len(f))), axis=1) for s, f in enumerate(following)],
+        axis=2,
+    )
+    return SparseTransitions(successors.astype(np.int32), chosen, dense.sum(-1) > 0)
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+@pytest.mark.parametrize("time", [Finite(4), Discounted(0.8), ToGoal((0,))], ids=str)
+def test_every_representation_with_every_solver(time: Time, deterministic: bool) -> None:
+    answers: dict[str, SoftSolution] = {}
+    for representation, transitions in representations(deterministic=deterministic).items():
+        problem = SoftProblem(mdp_of(transitions), random_reward(11), time)
+        found = {"sweep": BackwardSweep().solve(problem)} if isinstance(time, Finite) else applicable(problem)
+        answers |= {f"{representation}, {solver}": solution for solver, solution in found.items()}
+    expected = next(iter(answers.values()))
+    start = int(np.flatnonzero(np.isfinite(np.atleast_2d(expected.values)[0]))[-1])
+    visits = expected.occupancy(start).pair
+    assert visits.sum() > 1
+    for name, solution in answers.items():
+        np.testing.assert_allclose(solution.values, expected.values, atol=TOLERANCE, err_msg=name)
+        np.testing.assert_allclose(solution.policy, expected.policy, atol=TOLERANCE, err_msg=name)
+        np.testing.assert_allclose(solution.occupancy(start).pair, visits, atol=1e-8, err_msg=name)
 
 
 @pytest.mark.parametrize("name", ["random to goal, joint", "grid to goal", "slippery grid, joint", "chain to goal"])

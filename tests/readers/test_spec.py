@@ -4,8 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from maxentrl.readers.spec import parse_spec, read_spec
 from maxentrl.readers.spec_lines import line_of

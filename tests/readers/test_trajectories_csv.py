@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from maxentrl.demos.report import DropTrajectory, MendNearest
 from maxentrl.demos.trajectories import UNKNOWN, Trajectories
@@ -244,8 +243,14 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, world):
     assert [entry.name for entry in tmp_path.iterdir()] == ["taken.csv"]
 
 
-def test_a_hundred_thousand_rows(tmp_path):
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_many_rows(tmp_path, count):
+    """Up to a million rows, of which one in the middle is a mistake that is found."""
     grid = grid_world({"a": np.zeros((1, 100))}, moves=FOUR_MOVES)
-    lines = [f"w{k},{i},{i},{'right' if i < 99 else ''}\n" for k in range(1000) for i in range(100)]
+    lines = [f"w{k},{i},{i},{'right' if i < 99 else ''}\n" for k in range(count) for i in range(100)]
     walks, _ = read_trajectories_csv(write(tmp_path, HEADER + "".join(lines)), grid)
-    assert (len(walks), walks.lengths.sum()) == (1000, 99_000)
+    assert (len(walks), walks.lengths.sum()) == (count, 99 * count)
+    middle = 50 * count + 7
+    lines[middle] = lines[middle].replace(",7,7,", ",7,777,")
+    with pytest.raises(InvalidInput, match=f"row {middle + 2}.*777"):
+        read_trajectories_csv(write(tmp_path, HEADER + "".join(lines)), grid)

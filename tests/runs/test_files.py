@@ -8,8 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from maxentrl.runs.files import CannotWrite, as_float, make_folder, read_json, to_json, write_atomically
 from maxentrl.status import InvalidInput

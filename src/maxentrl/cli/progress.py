@@ -12,6 +12,7 @@ from maxentrl.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from maxentrl.inverse.optimise import Progress
+    from maxentrl.runs.leave_one_out import FoldDone
 
 PLAIN_SECONDS = 2.0
 """Least time between two lines where there is no terminal."""
@@ -79,3 +80,35 @@ def share_done(first: float, norm: float, tolerance: float) -> float:
     if not (first > tolerance and math.isfinite(first) and math.isfinite(norm)):
         return 1.0 if norm <= tolerance else 0.0
     return min(max(math.log(first / max(norm, tolerance)) / math.log(first / tolerance), 0.0), 1.0)
+
+
+@contextmanager
+def fold_progress(terminal: Terminal) -> Iterator[Callable[[FoldDone], None]]:
+    """A callback that shows which walk of a leave-one-out is done: a bar in a terminal, lines elsewhere."""
+
+    def line(step: FoldDone) -> str:
+        fold = step.fold
+        return (
+            f"walk {step.done} of {step.total}, {fold.walk}: {fold.nats_per_decision:.3f} nats a decision, fit "
+            f"{fold.fit_seconds:.1f} s, forecasts {fold.forecast_seconds:.1f} s"
+        )
+
+    if not terminal.console.is_terminal:
+        yield lambda step: terminal.say(line(step))
+        return
+    from rich import progress as rich_progress
+
+    columns = (
+        rich_progress.TextColumn("leave one out"),
+        rich_progress.BarColumn(bar_width=24),
+        rich_progress.MofNCompleteColumn(),
+        rich_progress.TimeElapsedColumn(),
+        rich_progress.TimeRemainingColumn(),
+    )
+    with rich_progress.Progress(*columns, console=terminal.console) as bar:
+        task = bar.add_task("walks", total=None)
+
+        def show(step: FoldDone) -> None:
+            bar.update(task, total=step.total, completed=step.done)
+
+        yield show

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from maxentrl.cli.terminal import Terminal
+    from maxentrl.forecast.metrics import Interval
+    from maxentrl.forecast.scores import Summary
     from maxentrl.runs.evaluate import Evaluation
     from maxentrl.runs.fit_record import FitRecord
+    from maxentrl.runs.leave_one_out import LeaveOneOut
 
 
 def show_fit(terminal: Terminal, fit: FitRecord) -> None:
@@ -40,19 +45,53 @@ def show_evaluation(terminal: Terminal, evaluation: Evaluation) -> None:
     )
     if not evaluation.summaries:
         return
-    columns = (
-        "seen",
-        "forecast by",
-        "nats a step ahead",
-        "ADE m",
-        "FDE m",
-        "best-of-K ADE m",
-        "Hausdorff m",
-        "p(goal)",
+    _forecast_tables(terminal, evaluation.summaries, _unit(evaluation))
+
+
+def show_leave_one_out(terminal: Terminal, found: LeaveOneOut) -> None:
+    """The likelihood of held-out decisions and a table for each way of seeing and observed part, with intervals."""
+    ours, uniform = found.nats_per_decision
+    terminal.say(
+        f"{len(found.folds)} walks, each left out once: {ours:.4f} nats a decision with the goal told; all moves alike "
+        f"{uniform:.4f}"
     )
-    names = ("nll_ahead", "ade_mean", "fde_mean", "ade_best", "hausdorff", "goal_probability")
-    rows = [
-        (row.observed, row.method, *(None if (m := row.measures[name]) is None else m.mean for name in names))
-        for row in evaluation.summaries
-    ]
-    terminal.table("Forecasts, means over walks", columns, rows)
+    for source, rows in found.summaries.items():
+        terminal.say(f"Seen by {source}; mean ± half of the 95 % interval")
+        _forecast_tables(terminal, rows, "cells", ranges=True)
+    for remark in found.remarks:
+        terminal.say(f"note: {remark}")
+
+
+COLUMNS = {
+    "nll_next": "next step nats",
+    "nll_ahead": "ahead nats",
+    "hausdorff": "MHD",
+    "ade_mean": "ADE",
+    "fde_mean": "FDE",
+    "ade_best": "best-of-K ADE",
+    "goal_probability": "p(goal)",
+}
+"""Measures shown in a terminal, and their headings."""
+
+
+def _unit(evaluation: Evaluation) -> str:
+    return "m" if any(score.cell_size is not None for score in evaluation.scores) else "steps"
+
+
+def _forecast_tables(terminal: Terminal, rows: Sequence[Summary], unit: str, *, ranges: bool = False) -> None:
+    """One table an observed part, narrow enough for 80 columns."""
+    names = [name for name in COLUMNS if any(row.measures[name] is not None for row in rows)]
+    for part in dict.fromkeys(row.observed for row in rows):
+        chosen = [row for row in rows if row.observed == part]
+        cells = [(row.method, *(_measure(row.measures[name], ranges=ranges) for name in names)) for row in chosen]
+        title = f"After {part} of each walk: means over {chosen[0].walks} walks, distances in {unit}"
+        terminal.table(title, ("forecast by", *(COLUMNS[name] for name in names)), cells)
+
+
+def _measure(measure: Interval | None, *, ranges: bool) -> float | str | None:
+    if measure is None:
+        return None
+    if not ranges:
+        return measure.mean
+    half = "" if measure.high is None else f"±{measure.high - measure.mean:.2g}"
+    return f"{measure.mean:.3g}{half}"

@@ -26,11 +26,16 @@ def read_source(path: Path, weights: Path | None, seed: int | None) -> tuple[Job
     if path.is_dir():
         run = load_run(path)
         job = run.job if seed is None else read_job(run.spec, seed=seed)
-        return job, run.fit.parameters if weights is None else read_weights(weights, job.reward.names)
+        return job, run.fit.parameters if weights is None else read_weights(weights, job.reward.names, layers_of(job))
     job = read_job(read_spec(path), seed=seed)
     if weights is not None:
-        return job, read_weights(weights, job.reward.names)
+        return job, read_weights(weights, job.reward.names, layers_of(job))
     planted = job.weights
     if planted is None:
         raise InvalidInput(f"{path} has no weights: give a file with --weights, or a run folder in its place")
     return job, planted
+
+
+def layers_of(job: Job) -> tuple[str, ...]:
+    """Names of the world's layers, in the order of its files."""
+    return tuple(job.scene.world.state_features)

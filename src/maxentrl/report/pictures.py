@@ -17,12 +17,12 @@ from maxentrl.plots.goals import GoalHistory, goal_bars
 from maxentrl.plots.scene import (
     DemonstrationPicture,
     RewardPicture,
+    Scene as Ground,
     VisitPicture,
     demonstration_map,
     reward_map,
     visit_map,
 )
-from maxentrl.plots.scene import Scene as Ground
 from maxentrl.report.page import Picture
 from maxentrl.runs.evaluate import held_out_walks, scored_walks
 from maxentrl.runs.job import Job

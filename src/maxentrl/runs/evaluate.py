@@ -22,7 +22,7 @@ from maxentrl.mdp.time import ToGoal
 from maxentrl.readers.files import read_text
 from maxentrl.runs.files import as_float
 from maxentrl.runs.job import Job
-from maxentrl.runs.outlook import candidate_goals, make_forecaster
+from maxentrl.runs.outlook import OF_WALKS, candidate_goals, make_forecaster
 from maxentrl.status import InvalidInput
 
 
@@ -132,7 +132,7 @@ def _forecasts(job: Job, parameters: Float[np.ndarray, " K"], walks: Trajectorie
 def held_out_walks(job: Job, walks: Trajectories) -> list[HeldOutWalk]:
     """Walks to be forecast, each without its own end among the candidates where only it ends there."""
     ends = np.where(walks.goals < 0, walks.ends, walks.goals)
-    own_ends_count = job.spec.forecast.goals in ("ends", "ends-and-border") and not scored_walks(job)[1]
+    own_ends_count = job.spec.forecast.goals in OF_WALKS and not scored_walks(job)[1]
     candidates = set(candidate_goals(job))
     found = []
     for i, name in enumerate(walks.names):
@@ -143,8 +143,11 @@ def held_out_walks(job: Job, walks: Trajectories) -> list[HeldOutWalk]:
     return found
 
 
-def read_weights(path: Path, names: tuple[str, ...]) -> Float[np.ndarray, " K"]:
+def read_weights(path: Path, names: tuple[str, ...], layers: tuple[str, ...] = ()) -> Float[np.ndarray, " K"]:
     """Weights from a file: ``fit.json``, a JSON object by feature, or numbers in the order of the features.
+
+    Numbers for every layer of the world, more than the reward has features, are taken in the order of the layers; those
+    of layers that the reward leaves out do not count (see :func:`unused_weights`).
 
     Raises:
         InvalidInput: names that are missing or unknown, another number of values, or no numbers, by file.
@@ -156,9 +159,20 @@ def read_weights(path: Path, names: tuple[str, ...]) -> Float[np.ndarray, " K"]:
         values = np.array([float(word) for word in re.split(r"[\s,]+", text.strip())])
     except ValueError as error:
         raise InvalidInput(f"{path}: expected numbers, or a JSON object by feature: {error}") from None
+    if len(values) != len(names) and len(values) == len(layers) and set(names) < set(layers):
+        values = values[[layers.index(name) for name in names]]
     if len(values) != len(names):
-        raise InvalidInput(f"{path} holds {len(values)} numbers: expected {len(names)}, for {', '.join(names)}")
+        every = f", or {len(layers)}, one for each layer of the world" if set(names) < set(layers) else ""
+        raise InvalidInput(f"{path} holds {len(values)} numbers: expected {len(names)}, for {', '.join(names)}{every}")
     return _finite(path, values)
+
+
+def unused_weights(path: Path, names: tuple[str, ...], layers: tuple[str, ...]) -> tuple[str, ...]:
+    """Layers whose numbers in a file of weights do not count, because the reward leaves them out."""
+    text = read_text(path)[0].strip()
+    if text.startswith("{") or len(re.split(r"[\s,]+", text)) == len(names):
+        return ()
+    return tuple(name for name in layers if name not in names)
 
 
 def _weights_by_name(path: Path, text: str, names: tuple[str, ...]) -> Float[np.ndarray, " K"]:

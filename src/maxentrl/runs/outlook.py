@@ -14,6 +14,7 @@ from maxentrl.inverse.pullback import reward_table
 from maxentrl.mdp.time import ToGoal
 from maxentrl.mdp.world import World
 from maxentrl.planning.choose_solver import solve
+from maxentrl.planning.exponential import LinkPattern
 from maxentrl.planning.linear_system import LinearSystem, is_linear
 from maxentrl.planning.problem import SoftProblem
 from maxentrl.runs.demonstrations import goal_states
@@ -21,8 +22,10 @@ from maxentrl.runs.job import Job
 from maxentrl.runs.states import state_numbers
 from maxentrl.status import InvalidInput
 
-GOALS_AT_ONCE = 32
+GOALS_AT_ONCE = 256
 """Goals solved for together; more would only take memory."""
+OF_WALKS = ("ends", "ends-and-border")
+"""Settings that make the ends of walks candidates."""
 
 
 def candidate_goals(job: Job) -> tuple[int, ...]:
@@ -31,6 +34,12 @@ def candidate_goals(job: Job) -> tuple[int, ...]:
     Raises:
         InvalidInput: ends without walks, a border without a map, entrances of a world that has none.
     """
+    ends = _ends(job) if job.spec.forecast.goals in OF_WALKS else ()
+    return candidates(job, ends)
+
+
+def candidates(job: Job, ends: Sequence[int]) -> tuple[int, ...]:
+    """The same where these are the ends of the walks that count."""
     asked = job.spec.forecast.goals
     if not isinstance(asked, str):
         return tuple(dict.fromkeys(state_numbers(job.scene.world, asked, "forecast.goals")))
@@ -38,12 +47,16 @@ def candidate_goals(job: Job) -> tuple[int, ...]:
         if not job.scene.entrances:
             raise InvalidInput('forecast.goals = "entrances": this world has none; use "ends", "border" or a list')
         return tuple(job.scene.entrances.values())
-    found: set[int] = set()
-    if asked in ("ends", "ends-and-border"):
-        found |= set(_ends(job))
+    found = set(ends) if asked in OF_WALKS else set()
     if asked in ("border", "ends-and-border"):
         found |= set(border_states(job.scene.world)[:: job.spec.forecast.border_every])
     return tuple(sorted(found))
+
+
+def listed(job: Job, goal: int) -> bool:
+    """Whether a goal is a candidate whoever walks there: the specification lists it, or it is an entrance."""
+    asked = job.spec.forecast.goals
+    return (not isinstance(asked, str) or asked == "entrances") and goal in candidates(job, ())
 
 
 def _ends(job: Job) -> tuple[int, ...]:
@@ -81,15 +94,30 @@ def make_forecaster(
         InvalidInput: no goal.
         Failure: the weights have no soft values (INFINITE_PARTITION), with how to mend it.
     """
-    chosen = tuple(candidate_goals(job) if goals is None else goals)
+    chosen = candidate_goals(job) if goals is None else goals
+    return forecaster_with(job, parameters, chosen, None)
+
+
+def forecaster_with(
+    job: Job, parameters: Float[np.ndarray, " K"], goals: Sequence[int], pattern: LinkPattern | None
+) -> GoalForecaster:
+    """A forecaster of walks to these goals; ``pattern`` saves finding the elimination order again."""
+    chosen = tuple(int(goal) for goal in goals)
     if not chosen:
         raise InvalidInput("there is no candidate goal: name some under forecast.goals")
     problem = goal_problem(job, parameters, (chosen[0],))
     seconds = job.spec.forecast.seconds_per_step
-    return GoalForecaster.of(problem, chosen, goal_values(problem, chosen), seconds_per_step=seconds)
+    return GoalForecaster.of(problem, chosen, goal_values(problem, chosen, pattern), seconds_per_step=seconds)
 
 
-def goal_values(problem: SoftProblem, goals: Sequence[int]) -> Float[np.ndarray, "G S"]:
+def link_pattern(job: Job) -> LinkPattern:
+    """The elimination order of the world's moves, found once for many sets of weights."""
+    return LinkPattern.of(job.scene.world.mdp.transitions)
+
+
+def goal_values(
+    problem: SoftProblem, goals: Sequence[int], pattern: LinkPattern | None = None
+) -> Float[np.ndarray, "G S"]:
     """V_g(s) of each goal, (G, S): one factorisation for many goals where the problem is linear, else one solve each."""
     values = np.empty((len(goals), problem.mdp.n_states))
     if not is_linear(problem):
@@ -98,6 +126,6 @@ def goal_values(problem: SoftProblem, goals: Sequence[int]) -> Float[np.ndarray,
         return values
     for first in range(0, len(goals), GOALS_AT_ONCE):
         chunk = tuple((int(goal),) for goal in goals[first : first + GOALS_AT_ONCE])
-        for k, solution in enumerate(LinearSystem().solve_goals(problem, chunk)):
+        for k, solution in enumerate(LinearSystem(pattern).solve_goals(problem, chunk)):
             values[first + k] = solution.values
     return values

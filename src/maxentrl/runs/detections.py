@@ -1,0 +1,82 @@
+"""What a tracker saw of the walks of a specification, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from maxentrl.demos.trajectories import Trajectories
+from maxentrl.forecast.detection_errors import DetectionErrors, estimate_errors
+from maxentrl.forecast.filtering import GaussianDetections
+from maxentrl.readers.kitani import SUFFIX, Detections, read_kitani
+from maxentrl.readers.spec_model import FileDemonstrations, GridWorld
+from maxentrl.runs.demonstrations import IMPOSSIBLE
+from maxentrl.runs.inputs import demonstration_files
+from maxentrl.runs.job import Job
+
+
+class SeenWalk:
+    """One walk and what a tracker saw of it.
+
+    Attributes:
+        position: detected (x, y) at each step, in metres, (L+1, 2); the last of a step that has several.
+        detected: which steps have a detection, (L+1,).
+        errors: detected less true position at those, (N, 2).
+    """
+
+    def __init__(self, found: Detections, truth: Float[np.ndarray, "times 2"]) -> None:
+        self.position: Float[np.ndarray, "times 2"] = np.zeros_like(truth)
+        self.detected: Bool[np.ndarray, " times"] = np.zeros(len(truth), bool)
+        rows = found.seen & (found.step < len(truth))
+        self.position[found.step[rows]] = found.position[rows]
+        self.detected[found.step[rows]] = True
+        self.errors: Float[np.ndarray, "N 2"] = (self.position - truth)[self.detected]
+
+
+def read_detections(job: Job, walks: Trajectories) -> dict[str, SeenWalk]:
+    """The detections of each walk that has any, by the walk's name; none unless the demonstrations are tracks in cells
+    or pixels, every row a step."""
+    table, geometry = job.spec.demonstrations, job.scene.world.geometry
+    if not isinstance(table, FileDemonstrations) or table.format != "tracks" or table.interval is not None:
+        return {}
+    pooled = job.spec.world.cell if isinstance(job.spec.world, GridWorld) else 1
+    if geometry is None or not (table.units == "pixels" or (table.units == "cells" and pooled == 1)):
+        return {}
+    read, detections, _ = read_kitani(
+        demonstration_files(job.spec),
+        job.scene.world,
+        pixels_per_cell=pooled,
+        impossible=IMPOSSIBLE[table.impossible],
+    )
+    by_name = dict(zip(read.names, detections, strict=True))
+    found = {}
+    for i, name in enumerate(walks.names):
+        seen = by_name.get(name.removesuffix(SUFFIX))
+        if seen is not None and seen.seen.any():
+            found[name] = SeenWalk(seen, geometry.position[walks.states_of(i)])
+    return found
+
+
+def errors_without(job: Job, seen: Mapping[str, SeenWalk], name: str) -> DetectionErrors | None:
+    """How wrong detections are, from the walks other than the one named; None where no other has any."""
+    geometry = job.scene.world.geometry
+    others = [walk.errors for other, walk in seen.items() if other != name and len(walk.errors)]
+    if geometry is None or not others:
+        return None
+    size = geometry.cell_size
+    return estimate_errors(np.concatenate(others), area=job.scene.world.mdp.n_states * size**2, cell_size=size)
+
+
+def hidden(job: Job, seen: SeenWalk, errors: DetectionErrors) -> GaussianDetections:
+    """The detections of a walk as the filter takes them."""
+    assert job.scene.world.geometry is not None
+    return GaussianDetections(
+        job.scene.world.geometry.position,
+        seen.position,
+        errors.covariance,
+        seen.detected,
+        clutter=errors.clutter,
+        area=errors.area,
+    )
