@@ -2,15 +2,19 @@
 
     python benchmarks/speed/backup.py [--side 1000] [--steps 20] [--rounds 7]
 
-A backup reads r (A, S), the int32 successors (A, S) and V (S), each counted once. Copy and backup take turns, so that
-a change of the machine's speed meets both; ratios are of neighbours, and their spread is printed.
+A backup reads r (A, S), the int32 successors (A, S) and V (S), each counted once; a copy is counted as read and written,
+by all cores and by one. Copy and backup take turns, so that a change of the machine's speed meets both; ratios are of
+neighbours, and their spread is printed.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import os
 import statistics
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -34,7 +38,7 @@ def grid_backup(side: int, dtype: np.dtype) -> Backup:
     table = np.stack([s.ravel() for s in successor]).astype(np.int32)
     weight = (-np.random.default_rng(0).random((len(MOVES), n_states)) - 2.0).astype(dtype)
     backup = Backup(
-        transitions=DeterministicTransitions(table, np.ones(table.shape, bool)),
+        transitions=DeterministicTransitions(table, np.ones(table.shape, bool)).indexed,
         weight=weight,
         outcome=None,
         ends=np.zeros(n_states, bool),
@@ -51,10 +55,17 @@ def repeat_backup(backup: Backup, values: jax.Array, steps: int) -> jax.Array:
     return jax.lax.scan(lambda v, _: (backup.values(v, backup.weight), None), values, None, length=steps)[0]
 
 
-@jax.jit
-def negate(values: jax.Array) -> jax.Array:
-    """A copy that the compiler cannot leave out, by the same threads or device as the backup."""
-    return -values
+def copy_in_parts(source: np.ndarray, target: np.ndarray, threads: int) -> None:
+    """A plain copy of memory, by so many threads."""
+    edges = np.linspace(0, len(source), threads + 1).astype(int)
+    parts = [
+        threading.Thread(target=np.copyto, args=(target[first:last], source[first:last]))
+        for first, last in itertools.pairwise(edges)
+    ]
+    for part in parts:
+        part.start()
+    for part in parts:
+        part.join()
 
 
 def gradient(backup: Backup, source: jax.Array, steps: int) -> jax.Array:
@@ -77,9 +88,11 @@ def measure(side: int, steps: int, rounds: int, dtype: type) -> dict[str, object
         n_states = side * side
         values, source = jnp.zeros(n_states, dtype), jnp.zeros((steps + 1, n_states), dtype).at[0].set(1.0 / n_states)
         counted = backup.weight.nbytes + backup.transitions.successor.nbytes + values.nbytes
-        original = jnp.ones(counted // np.dtype(dtype).itemsize // 2, dtype)
+        original = np.ones(counted // 8)
+        target, cores = np.empty_like(original), os.cpu_count() or 1
         runs = {
-            "copy": lambda: [negate(original) for _ in range(steps)],
+            "copy": lambda: [copy_in_parts(original, target, cores) for _ in range(steps)],
+            "copy by one core": lambda: [copy_in_parts(original, target, 1) for _ in range(steps)],
             "backup": lambda: repeat_backup(backup, values, steps),
             "gradient": lambda: gradient(backup, source, steps),
         }
@@ -89,7 +102,7 @@ def measure(side: int, steps: int, rounds: int, dtype: type) -> dict[str, object
         for _ in range(rounds):
             for name, run in runs.items():
                 times[name].append(seconds(run) / steps)
-    copied = [2 * original.nbytes / t / 1e9 for t in times["copy"]]  # it reads and writes
+    copied, alone = ([2 * original.nbytes / t / 1e9 for t in times[name]] for name in ("copy", "copy by one core"))
     moved = [counted / t / 1e9 for t in times["backup"]]
     return {
         "device": jax.devices()[0].device_kind,
@@ -97,8 +110,10 @@ def measure(side: int, steps: int, rounds: int, dtype: type) -> dict[str, object
         "states": n_states,
         "backup_ms": spread([1e3 * t for t in times["backup"]]),
         "copy_gb_s": spread(copied),
+        "copy_by_one_core_gb_s": spread(alone),
         "backup_gb_s": spread(moved),
         "backup_share_of_copy": spread([b / c for b, c in zip(moved, copied, strict=True)]),
+        "backup_share_of_one_core": spread([b / c for b, c in zip(moved, alone, strict=True)]),
         "gradient_in_backups_per_step": spread(
             [g / b for g, b in zip(times["gradient"], times["backup"], strict=True)]
         ),

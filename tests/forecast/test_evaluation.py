@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from forecast.small_worlds import CENTRE, DAG_GOALS, PRIOR, enumerated, one_way_outcomes, round_outcomes, small
+from forecast.small_worlds import CENTRE, PRIOR, enumerated
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.forecast.baselines import ConstantVelocity, RandomWalk, ShortestPath
 from maxentrl.forecast.evaluation import EvaluationSettings, Fraction, HeldOutWalk, Steps, forecast_walks, held_out
@@ -14,16 +14,6 @@ from maxentrl.status import Failure, InvalidInput
 
 GEOMETRY = GridGeometry(np.arange(12).reshape(3, 4), cell_size=0.5)
 WALK = (0, 1, 5, 6, 7, 11)
-
-
-@pytest.fixture(scope="module")
-def one_way():
-    return small(one_way_outcomes(0.0), DAG_GOALS)
-
-
-@pytest.fixture(scope="module")
-def slippery():
-    return small(round_outcomes(0.25), (11, 0, 3))
 
 
 def rows(world, walk=WALK, *, geometry=GEOMETRY, **settings):

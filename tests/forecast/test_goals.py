@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from forecast.small_worlds import (
-    DAG_GOALS,
     PRIOR,
     TEMPERATURE,
     dense_solution,
@@ -22,16 +21,6 @@ from maxentrl.planning.backup import make_backup
 from maxentrl.planning.problem import TrajectoryLevel
 from maxentrl.planning.stationary import policy_rows
 from maxentrl.status import Failure, InvalidInput, Status
-
-
-@pytest.fixture(scope="module")
-def one_way():
-    return small(one_way_outcomes(0.0), DAG_GOALS)
-
-
-@pytest.fixture(scope="module")
-def slippery():
-    return small(round_outcomes(0.25), (11, 0, 3))
 
 
 @pytest.mark.parametrize("seen", [(0,), (0, 1), (0, 1, 2), (0, 1, 5), (0, 4), (0, 4, 8), (0, 1, 2, 3, 7)])

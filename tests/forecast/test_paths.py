@@ -4,20 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from forecast.small_worlds import DAG_GOALS, enumerated, one_way_outcomes, padded, round_outcomes, small
+from forecast.small_worlds import DAG_GOALS, enumerated, padded
 from maxentrl.forecast.paths import most_likely_path, most_likely_path_of_length, sample_paths
 from maxentrl.forecast.visits import visits_ahead
 from maxentrl.status import Failure, Status
-
-
-@pytest.fixture(scope="module")
-def one_way():
-    return small(one_way_outcomes(0.0), DAG_GOALS)
-
-
-@pytest.fixture(scope="module")
-def slippery():
-    return small(round_outcomes(0.25), (11, 0, 3))
 
 
 @pytest.mark.parametrize("seen", [(0,), (0, 1), (0, 4), (0, 1, 2, 3)])

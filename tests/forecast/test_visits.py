@@ -4,19 +4,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from forecast.small_worlds import DAG_GOALS, PRIOR, enumerated, one_way_outcomes, padded, round_outcomes, small
+from forecast.small_worlds import PRIOR, enumerated, padded
 from maxentrl.forecast.visits import Arrival, chain_steps, expected_steps, visits_ahead, visits_until_arrival
 from maxentrl.status import Failure, InvalidInput
-
-
-@pytest.fixture(scope="module")
-def one_way():
-    return small(one_way_outcomes(0.0), DAG_GOALS)
-
-
-@pytest.fixture(scope="module")
-def slippery():
-    return small(round_outcomes(0.25), (11, 0, 3))
 
 
 @pytest.mark.parametrize("seen", [(0,), (0, 1), (0, 4, 5)])

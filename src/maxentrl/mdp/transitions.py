@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+from functools import cached_property, reduce
 
 import jax
 import jax.numpy as jnp
@@ -18,9 +19,40 @@ from jaxtyping import Array, Bool, Float, Int
 from maxentrl.numerics.logsumexp import log_sum_exp
 from maxentrl.numerics.types import ArrayLike, Rows
 
+UNEVEN = 2
+"""Most arrivals of a state, in multiples of the links that leave one, for which a table of them is kept."""
+
 
 def _gather(values: ArrayLike, index: ArrayLike) -> Array:
     return jnp.asarray(values).at[jnp.asarray(index)].get(mode="promise_in_bounds")
+
+
+def arrivals_of(target: Int[np.ndarray, "B S"], used: Bool[np.ndarray, "B S"]) -> Int[np.ndarray, "C S"] | None:
+    """Numbers b·S + s of the used links that lead to each state, padded with B·S; None where some state has too many."""
+    width, n_states = target.shape
+    link = np.flatnonzero(used.ravel())
+    order = np.argsort(target.ravel()[link], kind="stable")
+    link, state = link[order], target.ravel()[link][order]
+    count = np.bincount(state, minlength=n_states)
+    most = int(count.max(initial=0))
+    if not 0 < most <= UNEVEN * width:
+        return None
+    table = np.full((most, n_states), width * n_states, np.int32 if target.size < 2**31 else np.int64)
+    table[np.arange(len(link)) - (np.cumsum(count) - count)[state], state] = link
+    return table
+
+
+def _arrive(
+    masses: Rows, target: Int[ArrayLike, "B S"], arrivals: Int[ArrayLike, "C S"] | None
+) -> Float[ArrayLike, " S"]:
+    """Σ of masses[b][s] over the links that lead to each state."""
+    if arrivals is None:
+        arriving = jnp.zeros_like(masses[0])
+        for row, mass in zip(target, masses, strict=True):
+            arriving = arriving.at[row].add(mass, mode="promise_in_bounds")
+        return arriving
+    every = jnp.concatenate([*masses, jnp.zeros_like(masses[0])])
+    return reduce(jnp.add, [_gather(every, row) for row in arrivals])
 
 
 class AbstractTransitions(abc.ABC):
@@ -53,6 +85,13 @@ class AbstractTransitions(abc.ABC):
     @abc.abstractmethod
     def push(self, pairs: Rows) -> Float[ArrayLike, " S"]:
         """Mass that arrives in each state: Σ_{s,a} pairs[a][s] P(s' | s, a). Unavailable pairs must carry none."""
+
+    @property
+    @abc.abstractmethod
+    def indexed(self) -> AbstractTransitions:
+        """The same with a table of arrivals, so that :meth:`push` gathers: scattering uses one core and is not repeatable
+        on accelerators. Found once; without the table where arrivals are too uneven for it.
+        """
 
     @abc.abstractmethod
     def log_expect_exp(self, values: Float[ArrayLike, " S"], outcome: Float[ArrayLike, "A B S"] | None) -> Rows:
@@ -93,10 +132,12 @@ class DeterministicTransitions(AbstractTransitions):
     Attributes:
         successor: s' of each pair, int32 (A, S); an unavailable pair points to its own state.
         available: which pairs may be chosen, (A, S).
+        arrivals: where each state's arrivals come from, see :meth:`indexed`; None scatters.
     """
 
     successor: Int[ArrayLike, "A S"]
     available: Bool[ArrayLike, "A S"]
+    arrivals: Int[ArrayLike, "C S"] | None = None
 
     @property
     def deterministic(self) -> bool:
@@ -106,10 +147,12 @@ class DeterministicTransitions(AbstractTransitions):
         return [_gather(values, row) for row in self.successor]
 
     def push(self, pairs: Rows) -> Float[ArrayLike, " S"]:
-        arriving = jnp.zeros_like(pairs[0])
-        for row, mass in zip(self.successor, pairs, strict=True):
-            arriving = arriving.at[row].add(mass, mode="promise_in_bounds")
-        return arriving
+        return _arrive(pairs, self.successor, self.arrivals)
+
+    @cached_property
+    def indexed(self) -> DeterministicTransitions:
+        table = arrivals_of(np.asarray(self.successor), np.asarray(self.available))
+        return dataclasses.replace(self, arrivals=table)
 
     def log_expect_exp(self, values: Float[ArrayLike, " S"], outcome: Float[ArrayLike, "A B S"] | None) -> Rows:
         rows = self.expect(values)
@@ -156,11 +199,13 @@ class SparseTransitions(AbstractTransitions):
         successors: the distinct states that can follow s, int32 (B, S), padded with s itself.
         probability: P(successors[b, s] | s, a), (A, B, S); zero where padded or unavailable.
         available: which pairs may be chosen, (A, S).
+        arrivals: where each state's arrivals come from, see :meth:`indexed`; None scatters.
     """
 
     successors: Int[ArrayLike, "B S"]
     probability: Float[ArrayLike, "A B S"]
     available: Bool[ArrayLike, "A S"]
+    arrivals: Int[ArrayLike, "C S"] | None = None
 
     @property
     def deterministic(self) -> bool:
@@ -178,11 +223,16 @@ class SparseTransitions(AbstractTransitions):
         return total
 
     def push(self, pairs: Rows) -> Float[ArrayLike, " S"]:
-        arriving = jnp.zeros_like(pairs[0])
-        for b, row in enumerate(self.successors):
-            mass = sum(pairs[a] * self.probability[a, b] for a in range(len(pairs)))
-            arriving = arriving.at[row].add(mass, mode="promise_in_bounds")
-        return arriving
+        masses = [
+            reduce(jnp.add, [mass * self.probability[a, b] for a, mass in enumerate(pairs)])
+            for b in range(len(self.successors))
+        ]
+        return _arrive(masses, self.successors, self.arrivals)
+
+    @cached_property
+    def indexed(self) -> SparseTransitions:
+        used = (np.asarray(self.probability) > 0).any(0)
+        return dataclasses.replace(self, arrivals=arrivals_of(np.asarray(self.successors), used))
 
     def _log_terms(
         self, values: Float[ArrayLike, " S"], outcome: Float[ArrayLike, "A B S"] | None
@@ -201,7 +251,9 @@ class SparseTransitions(AbstractTransitions):
         top = jnp.max(terms, axis=1, keepdims=True)
         weight = jnp.exp(terms - jnp.where(jnp.isneginf(top), 0.0, top))
         total = jnp.sum(weight, axis=1, keepdims=True)
-        return SparseTransitions(self.successors, weight / jnp.where(total > 0, total, 1.0), self.available)
+        return SparseTransitions(
+            self.successors, weight / jnp.where(total > 0, total, 1.0), self.available, self.arrivals
+        )
 
     def expect_outcome(self, outcome: Float[ArrayLike, "A B S"]) -> Rows:
         return [self._mean(p, list(row)) for p, row in zip(self.probability, outcome, strict=True)]

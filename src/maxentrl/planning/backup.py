@@ -133,7 +133,7 @@ def make_backup_ending(problem: SoftProblem, ends: Bool[np.ndarray, " S"]) -> Ba
         weight = weight + (reference if temperature > 0 else np.where(np.isneginf(reference), -np.inf, 0.0))
     allowed = np.asarray(problem.mdp.transitions.available) & ~(problem.mdp.terminal | ends)
     return Backup(
-        transitions=problem.mdp.transitions,
+        transitions=problem.mdp.transitions.indexed,
         weight=np.where(allowed, weight, -np.inf),
         outcome=None if outcome is None else np.asarray(outcome) / scale,
         ends=ends,

@@ -18,14 +18,16 @@ from maxentrl.planning.backup import Backup
 def sweep_values(backup: Backup, horizon: int) -> Float[ArrayLike, "times S"]:
     """u_t = V_t/τ for t = 0..T; only values are kept over time, policies are recomputed from them."""
 
-    def step(following: Array, weight: Array | None) -> tuple[Array, Array]:
-        now = backup.values(following, backup.weight if weight is None else weight)
-        return now, now
+    last = jnp.asarray(backup.end_value)
+    weights = jnp.asarray(backup.weight)
 
-    last, weight = jnp.asarray(backup.end_value), jnp.asarray(backup.weight)
-    per_step = weight if weight.ndim == 3 else None
-    _, values = jax.lax.scan(step, last, per_step, length=horizon, reverse=True)
-    return jnp.concatenate([values, last[None]])
+    def step(back: int, values: Array) -> Array:  # written in place: stacking T results and the last copied them all
+        time = horizon - 1 - back
+        now = backup.values(values[time + 1], weights[time] if weights.ndim == 3 else weights)
+        return values.at[time].set(now)
+
+    values = jnp.zeros((horizon + 1, *last.shape), last.dtype).at[horizon].set(last)
+    return jax.lax.fori_loop(0, horizon, step, values)
 
 
 @partial(jax.jit, static_argnames=("per_step", "outcomes"))
