@@ -10,9 +10,9 @@ from jaxtyping import Bool, Float
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.forecast.detection_errors import DetectionErrors, estimate_errors
 from maxentrl.forecast.filtering import GaussianDetections
-from maxentrl.readers.kitani import SUFFIX, Detections, read_kitani
-from maxentrl.readers.spec_model import FileDemonstrations, GridWorld
-from maxentrl.runs.demonstrations import IMPOSSIBLE
+from maxentrl.readers.spec_model import FileDemonstrations
+from maxentrl.readers.tracks import Detections, read_tracks
+from maxentrl.runs.demonstrations import IMPOSSIBLE, make_sampling
 from maxentrl.runs.inputs import demonstration_files
 from maxentrl.runs.job import Job
 
@@ -36,24 +36,20 @@ class SeenWalk:
 
 
 def read_detections(job: Job, walks: Trajectories) -> dict[str, SeenWalk]:
-    """The detections of each walk that has any, by the walk's name; none unless the demonstrations are tracks in cells
-    or pixels, every row a step."""
+    """The detections of each walk that has any, by its name; only tracks of which every row is a step have some."""
     table, geometry = job.spec.demonstrations, job.scene.world.geometry
-    if not isinstance(table, FileDemonstrations) or table.format != "tracks" or table.interval is not None:
+    if not isinstance(table, FileDemonstrations) or table.format != "tracks" or geometry is None:
         return {}
-    pooled = job.spec.world.cell if isinstance(job.spec.world, GridWorld) else 1
-    if geometry is None or not (table.units == "pixels" or (table.units == "cells" and pooled == 1)):
-        return {}
-    read, detections, _ = read_kitani(
+    read, detections, _ = read_tracks(
         demonstration_files(job.spec),
         job.scene.world,
-        pixels_per_cell=pooled,
         impossible=IMPOSSIBLE[table.impossible],
+        sampling=make_sampling(job.spec, table),
     )
     by_name = dict(zip(read.names, detections, strict=True))
     found = {}
     for i, name in enumerate(walks.names):
-        seen = by_name.get(name.removesuffix(SUFFIX))
+        seen = by_name.get(name)
         if seen is not None and seen.seen.any():
             found[name] = SeenWalk(seen, geometry.position[walks.states_of(i)])
     return found
