@@ -70,13 +70,15 @@ def test_values_satisfy_the_bellman_equation_and_visits_the_policy_chain(tempera
 
 
 def test_goals_of_one_factorisation_equal_goals_one_by_one():
-    problem = SoftProblem(eight_moves(), costs(2.5, 5.0), ToGoal((0,)))
+    reward = dataclasses.replace(costs(2.5, 5.0), terminal=np.random.default_rng(5).normal(size=STATES))
+    problem = SoftProblem(eight_moves(), reward, ToGoal((0,)), 0.8)
     together = LinearSystem().solve_goals(problem, GOALS)
     for goals, shared in zip(GOALS, together, strict=True):
         assert shared.factors.shared_goal is not None
         (alone,) = LinearSystem().solve_goals(problem, (goals,))
         assert alone.factors.shared_goal is None
-        np.testing.assert_allclose(shared.scaled_values, alone.scaled_values, rtol=1e-12)
+        np.testing.assert_allclose(shared.scaled_values, alone.scaled_values, rtol=1e-11)
+        assert shared.scaled_values[goals[0]] == pytest.approx(reward.terminal[goals[0]] / 0.8)
         source = np.random.default_rng(2).random(STATES)
         np.testing.assert_allclose(shared.occupancy(source).pair, alone.occupancy(source).pair, atol=1e-9)
     sources = list(np.random.default_rng(3).random((3, STATES)))

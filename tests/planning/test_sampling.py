@@ -12,7 +12,7 @@ from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.planning.backward_sweep import BackwardSweep
 from maxentrl.planning.likelihood import path_log_likelihood
 from maxentrl.planning.problem import SoftProblem, TrajectoryLevel
-from maxentrl.planning.sampling import sample, sample_posterior
+from maxentrl.planning.sampling import draw_rows, sample, sample_posterior
 from maxentrl.planning.solution import SoftSolution
 from maxentrl.status import Failure, InvalidInput, Status
 from path_enumeration import chance, paths_from, random_problem, weight
@@ -20,6 +20,13 @@ from path_enumeration import chance, paths_from, random_problem, weight
 START, COUNT = 0, 20_000
 SIGMAS = 5.0
 """A frequency farther than this from its probability happens once in two million tests."""
+
+
+@pytest.mark.parametrize("uniform", [0.0, 0.5, np.nextafter(1.0, 0.0)])
+def test_what_has_no_probability_is_never_drawn(uniform):
+    """Not even by the first and the last number that a generator can give, nor where weights do not sum to one."""
+    weight = np.array([[0.0, 0.0, 3.0], [0.3, 0.0, 0.0], [0.0, 1e-300, 0.0]])
+    assert draw_rows(np.cumsum(weight, axis=0), np.full(3, uniform)).tolist() == [1, 2, 0]
 
 
 def assert_frequencies(paths, probabilities):

@@ -21,7 +21,9 @@ def sweep_values(backup: Backup, horizon: int) -> Float[ArrayLike, "times S"]:
     last = jnp.asarray(backup.end_value)
     weights = jnp.asarray(backup.weight)
 
-    def step(back: int | Array, values: Array) -> Array:  # written in place: stacking T results and the last copied them all
+    def step(
+        back: int | Array, values: Array
+    ) -> Array:  # written in place: stacking T results and the last copied them all
         time = horizon - 1 - back
         now = backup.values(values[time + 1], weights[time] if weights.ndim == 3 else weights)
         return values.at[time].set(now)

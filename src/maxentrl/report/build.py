@@ -6,12 +6,14 @@ import math
 from pathlib import Path
 
 from maxentrl.forecast.scores import MODEL, Summary
+from maxentrl.report.leave_one_out import score_grids, walk_pictures
 from maxentrl.report.page import Cell, Coefficient, Fact, Grid, Page, shown
 from maxentrl.report.pictures import draw_pictures
 from maxentrl.report.render import render
 from maxentrl.runs.evaluate import Evaluation
 from maxentrl.runs.files import write_atomically
 from maxentrl.runs.fit_record import FitRecord
+from maxentrl.runs.leave_one_out_files import load_leave_one_out
 from maxentrl.runs.run import Run
 
 PAGE = "report.html"
@@ -37,7 +39,7 @@ def write_report(run: Run, evaluation: Evaluation) -> Path:
         CannotWrite: full disk, read-only folder.
     """
     page = make_page(run, evaluation)
-    for picture in page.pictures:
+    for picture in (*page.pictures, *(picture for walk in page.walks for picture in walk.pictures)):
         write_atomically(run.folder / picture.file, picture.png)
     write_atomically(run.folder / PAGE, render(page))
     return run.folder / PAGE
@@ -45,7 +47,7 @@ def write_report(run: Run, evaluation: Evaluation) -> Path:
 
 def make_page(run: Run, evaluation: Evaluation) -> Page:
     """The report of a run and the scores of its weights."""
-    fit = run.fit
+    fit, left_out = run.fit, load_leave_one_out(run.folder)
     return Page(
         title=f"maxentrl: {run.folder.name}",
         headline=headline(fit, evaluation),
@@ -58,6 +60,9 @@ def make_page(run: Run, evaluation: Evaluation) -> Page:
         trusted=fit.status.successful,
         certificate=_certificate(fit),
         scores=_scores(evaluation),
+        left_out=() if left_out is None else score_grids(left_out),
+        left_out_notes=() if left_out is None else [f"{note[:1].upper()}{note[1:]}." for note in left_out.remarks],
+        walks=() if left_out is None else walk_pictures(run.job, left_out),
         pictures=draw_pictures(run),
         data=_data(fit),
         dropped=Grid(("walk", "why"), fit.dropped) if fit.dropped else None,
@@ -119,7 +124,8 @@ def _verdict(fit: FitRecord) -> str:
 
 
 def _certificate(fit: FitRecord) -> list[Fact]:
-    worst = max(range(len(fit.names)), key=lambda k: abs(fit.residual[k]))
+    free = [k for k, name in enumerate(fit.names) if name not in fit.held]
+    worst = max(free or range(len(fit.names)), key=lambda k: abs(fit.residual[k]))
     facts = [
         Fact("objective", f"{fit.objective}, {fit.value:.6g} nats".replace("-", "−")),
         Fact("gradient norm", float(fit.gradient_norm), "a walk; at the optimum it is zero"),

@@ -78,6 +78,21 @@ class Picture:
 
 
 @dataclasses.dataclass(frozen=True)
+class WalkPictures:
+    """The pictures of one walk.
+
+    Attributes:
+        name: of the walk.
+        note: its scores in a sentence.
+        pictures: maps and bars.
+    """
+
+    name: str
+    note: str
+    pictures: tuple[Picture, ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class Page:
     """A whole report.
 
@@ -91,6 +106,9 @@ class Page:
         trusted: whether the verdict is good.
         certificate: its figures.
         scores: held-out scores, ours and the baselines'.
+        left_out: leave-one-out scores, one table for each way of seeing the walks.
+        left_out_notes: what belongs to them.
+        walks: leave-one-out maps of each walk.
         pictures: maps and bars.
         data: what was read.
         dropped: walks that were not used, and why.
@@ -106,6 +124,9 @@ class Page:
     trusted: bool = True
     certificate: Sequence[Fact] = ()
     scores: Grid | None = None
+    left_out: Sequence[Grid] = ()
+    left_out_notes: Sequence[str] = ()
+    walks: Sequence[WalkPictures] = ()
     pictures: Sequence[Picture] = ()
     data: Sequence[Fact] = ()
     dropped: Grid | None = None

@@ -67,7 +67,7 @@ def _reward(run: Run, ground: Ground) -> Picture:
         values = values + np.where(np.isneginf(best), 0.0, best)
     picture = RewardPicture(ground, values, title="Learnt reward", measure="reward of the best move")
     caption = "What one decision in each cell pays under the learnt weights, for the move that pays most there."
-    return Picture("Learnt reward", caption, _png(reward_map, picture), "reward.png")
+    return Picture("Learnt reward", caption, picture_bytes(reward_map, picture), "reward.png")
 
 
 def _walks(job: Job, ground: Ground) -> Picture:
@@ -83,7 +83,7 @@ def _walks(job: Job, ground: Ground) -> Picture:
     caption = f"{len(train)} walks to learn from, {0 if held_out is None else len(held_out)} held out."
     if len(train) > MOST_WALKS:
         caption += f" The first {MOST_WALKS} of each are drawn."
-    return Picture("Walks", caption, _png(demonstration_map, picture), "walks.png")
+    return Picture("Walks", caption, picture_bytes(demonstration_map, picture), "walks.png")
 
 
 def _unfolding(run: Run, ground: Ground) -> list[Picture]:
@@ -122,7 +122,7 @@ def _goal_history(job: Job, forecaster: GoalForecaster, walk: HeldOutWalk, belie
     caption = (
         f"What the model believes about the goal of {walk.name}, step by step; it is not told where the walk ends."
     )
-    return Picture("Where is the walker going?", caption, _png(goal_bars, history), "goals.png")
+    return Picture("Where is the walker going?", caption, picture_bytes(goal_bars, history), "goals.png")
 
 
 def _visits(job: Job, ground: Ground, walk: HeldOutWalk, belief: Belief, share: float) -> Picture:
@@ -140,10 +140,11 @@ def _visits(job: Job, ground: Ground, walk: HeldOutWalk, belief: Belief, share: 
     )
     title = f"Where next, after {100 * share:g} %"
     caption = f"Expected visits of each cell until {walk.name} arrives, and what it then did."
-    return Picture(title, caption, _png(visit_map, picture), f"visits-{100 * share:g}.png")
+    return Picture(title, caption, picture_bytes(visit_map, picture), f"visits-{100 * share:g}.png")
 
 
-def _png(draw: Callable[[Any], Axes], result: Any) -> bytes:
+def picture_bytes(draw: Callable[[Any], Axes], result: Any) -> bytes:
+    """A plot as a PNG."""
     content = io.BytesIO()
     figure = draw(result).get_figure(root=True)
     assert figure is not None

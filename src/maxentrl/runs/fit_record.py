@@ -47,6 +47,7 @@ class FitRecord:
         detail: what belongs to the status.
         gradient_norm: projected gradient over total weight.
         residual: data − model features, (K,).
+        held: parameters that a bound, a fixed value or a tie holds, whose residual need not vanish.
         duality_gap: or None for the likelihood.
         evaluations: of objective and gradient, over all resumptions.
         seconds: of the optimiser, over all resumptions.
@@ -66,6 +67,7 @@ class FitRecord:
     detail: str
     gradient_norm: float
     residual: Float[np.ndarray, " K"]
+    held: tuple[str, ...]
     duality_gap: float | None
     evaluations: int
     seconds: float
@@ -101,6 +103,7 @@ class FitRecord:
                 detail=str(data["detail"]),
                 gradient_norm=as_float(data["gradient_norm"]),
                 residual=_numbers(data["residual"]),
+                held=tuple(map(str, data["held"])),
                 duality_gap=None if data["duality_gap"] is None else as_float(data["duality_gap"]),
                 evaluations=int(data["evaluations"]),
                 seconds=as_float(data["seconds"]),
@@ -142,6 +145,7 @@ def fit_record(fit: Fit, job: Job, before: Checkpoint | None) -> FitRecord:
         detail=certificate.detail,
         gradient_norm=float(certificate.gradient_norm),
         residual=certificate.residual,
+        held=tuple(name for name, held in zip(fit.reward.names, certificate.held, strict=True) if held),
         duality_gap=certificate.duality_gap,
         evaluations=certificate.evaluations + (before.evaluations if before else 0),
         seconds=certificate.seconds + (before.seconds if before else 0.0),

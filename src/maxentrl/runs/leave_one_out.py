@@ -159,9 +159,7 @@ class LeaveOneOut:
             "nats_per_decision": ours,
             "uniform_nats": uniform,
             "remarks": self.remarks,
-            "forecasts": {
-                source: [dataclasses.asdict(row) for row in rows] for source, rows in self.summaries.items()
-            },
+            "forecasts": {source: [dataclasses.asdict(row) for row in rows] for source, rows in self.summaries.items()},
             "folds": [{**dataclasses.asdict(fold), "status": fold.status.name} for fold in self.folds],
             "scores": {source: [dataclasses.asdict(row) for row in rows] for source, rows in self.scores.items()},
         }
