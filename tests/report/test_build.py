@@ -33,6 +33,7 @@ def fit():
         detail="",
         gradient_norm=1e-8,
         residual=np.array([0.0, -3e-5, 1e-6, 0.0]),
+        held=(),
         duality_gap=1e-6,
         evaluations=7,
         seconds=0.5,
