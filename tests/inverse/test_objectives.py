@@ -121,14 +121,14 @@ def test_gradient_equals_finite_differences(case, objective):
 @pytest.mark.parametrize("case", ["finite slippery", "discounted terminal", "to goal slippery", "finite outcome"])
 def test_likelihood_of_states_alone_sums_actions_out(case):
     mdp, reward, _, time, entropy = CASES[case]
-    seen = walks(actions=False, goals="goal" in case)
+    seen = walks(actions=False, goals="goal" in case).select(np.arange(3))
     problem = InverseProblem(mdp, reward, seen, time, 0.8, None, entropy)
     made = ConditionalLikelihood.of(problem)
     theta = np.append(THETA, 0.1)[: len(reward.names)]
     value, gradient = value_and_gradient(made, reward, theta)
     np.testing.assert_allclose(gradient, stencil(lambda at: value_and_gradient(made, reward, at)[0], theta), atol=1e-7)
     listed = 0.0  # the same sum over every sequence of actions that could have made the moves
-    for path, weight in zip(PATHS, seen.weights, strict=True):
+    for path, weight in zip(PATHS[:3], seen.weights, strict=True):
         total = -np.inf
         for moves in itertools.product(range(3), repeat=len(path) - 1):
             one = Trajectories.of([path], [moves], goals=[GOAL] if "goal" in case else None)

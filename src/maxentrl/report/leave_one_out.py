@@ -7,8 +7,7 @@ import numpy as np
 from maxentrl.forecast.metrics import Interval
 from maxentrl.forecast.scores import MODEL, Summary
 from maxentrl.plots.goals import GoalHistory, goal_bars
-from maxentrl.plots.scene import Scene as Ground
-from maxentrl.plots.scene import VisitPicture, visit_map
+from maxentrl.plots.scene import Scene as Ground, VisitPicture, visit_map
 from maxentrl.report.page import Cell, Grid, Picture, WalkPictures
 from maxentrl.report.pictures import picture_bytes
 from maxentrl.runs.job import Job
