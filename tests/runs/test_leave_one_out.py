@@ -57,7 +57,12 @@ def write_tracks(folder):
             lines.append(f"{t}\t{x}\t{y}\t{x + off if seen else 0}\t{y + 0.25 if seen else 0}")
             if (y, x) == (row, column):
                 break
-            y, x, t = y + int(np.sign(row - y)), x + int(np.sign(column - x)), t + 1
+            move = np.sign([row - y, column - x])
+            if rng.random() < 0.4:  # a detour now and then: without any, no weight of the step would be great enough
+                ways = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)]
+                ways = [(i, j) for i, j in ways if 0 <= y + i < ROWS and 0 <= x + j < COLUMNS]
+                move = ways[rng.integers(len(ways))]
+            y, x, t = y + int(move[0]), x + int(move[1]), t + 1
         (folder / f"{name}_tracker_output.txt").write_text("\n".join(lines) + "\n")
     (folder / "tracks.toml").write_text(SPEC)
     return folder / "tracks.toml"

@@ -63,12 +63,12 @@ def show_leave_one_out(terminal: Terminal, found: LeaveOneOut) -> None:
 
 
 COLUMNS = {
-    "nll_next": "next step nats",
-    "nll_ahead": "ahead nats",
+    "nll_next": "next",
+    "nll_ahead": "ahead",
     "hausdorff": "MHD",
     "ade_mean": "ADE",
     "fde_mean": "FDE",
-    "ade_best": "best-of-K ADE",
+    "ade_best": "minADE",
     "goal_probability": "p(goal)",
 }
 """Measures shown in a terminal, and their headings."""
@@ -80,18 +80,35 @@ def _unit(evaluation: Evaluation) -> str:
 
 def _forecast_tables(terminal: Terminal, rows: Sequence[Summary], unit: str, *, ranges: bool = False) -> None:
     """One table an observed part, narrow enough for 80 columns."""
+    terminal.say("next, ahead: nats of the next step, seen step by step, and of each later step, not seen any more;")
+    terminal.say(
+        "MHD: modified Hausdorff; ADE, FDE: mean and final error of the expected path; minADE: best path drawn"
+    )
     names = [name for name in COLUMNS if any(row.measures[name] is not None for row in rows)]
     for part in dict.fromkeys(row.observed for row in rows):
         chosen = [row for row in rows if row.observed == part]
-        cells = [(row.method, *(_measure(row.measures[name], ranges=ranges) for name in names)) for row in chosen]
+        labels: list[str] = []
+        numbers: list[list[float | None]] = []
+        for row in chosen:
+            measures = [row.measures[name] for name in names]
+            labels.append(row.method)
+            numbers.append([None if m is None else m.mean for m in measures])
+            if ranges:
+                labels.append("    ±")
+                numbers.append([_half(m) for m in measures])
+        columns = [_aligned([row[k] for row in numbers]) for k in range(len(names))]
         title = f"After {part} of each walk: means over {chosen[0].walks} walks, distances in {unit}"
-        terminal.table(title, ("forecast by", *(COLUMNS[name] for name in names)), cells)
+        terminal.table(
+            title, ("forecast by", *(COLUMNS[name] for name in names)), list(zip(labels, *columns, strict=True))
+        )
 
 
-def _measure(measure: Interval | None, *, ranges: bool) -> float | str | None:
-    if measure is None:
-        return None
-    if not ranges:
-        return measure.mean
-    half = "" if measure.high is None else f"±{measure.high - measure.mean:.2g}"
-    return f"{measure.mean:.3g}{half}"
+def _half(measure: Interval | None) -> float | None:
+    return None if measure is None or measure.high is None else measure.high - measure.mean
+
+
+def _aligned(column: Sequence[float | None]) -> list[str]:
+    """Numbers of three digits, aligned to the right: more would not fit side by side in 80 columns."""
+    texts = ["" if x is None else f"{x:#.3g}".rstrip(".") if x == 0 or abs(x) >= 1e-3 else f"{x:.0e}" for x in column]
+    width = max(map(len, texts))
+    return [text.rjust(width) for text in texts]

@@ -260,10 +260,13 @@ def _goals(ax: Axes, result: VisitPicture) -> None:
                    clip_on=False)  # fmt: skip
     order = np.argsort(size)[::-1][:8]
     labels = result.goal_labels or tuple(str(number + 1) for number in range(len(position)))
-    left, right, *_ = result.scene.extent
+    left, right, bottom, top = result.scene.extent
+    apart, told = np.array([0.07 * (right - left), 0.04 * abs(bottom - top)]), np.zeros((0, 2))
     for goal in order:
-        if probability is not None and probability[goal] < 0.01:
+        crowded = (np.abs(told - position[goal]) < apart).all(axis=1).any()
+        if crowded or (probability is not None and probability[goal] < 0.01):
             continue
+        told = np.vstack([told, position[goal]])
         share = "" if probability is None else f"  {100 * probability[goal]:.0f} %"
         x, y = position[goal]
         across = "right" if x > left + 0.82 * (right - left) else "left"

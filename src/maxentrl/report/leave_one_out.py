@@ -23,6 +23,8 @@ MEASURES = {
     "goal_probability": "p(true goal)",
 }
 """Columns of the tables."""
+RESOLUTION = 80
+"""Dots an inch: a report may hold a hundred of these pictures."""
 LIKELY = 0.005
 """Goals less probable than this are not drawn on the maps."""
 
@@ -87,7 +89,7 @@ def _map(ground: Ground, one: WalkMap, number: int) -> Picture:
         f"above {100 * LIKELY:g} %; star: where the walk ended."
     )
     name = f"walk-{number + 1}-after-{one.observed.removesuffix(' %')}.png"
-    return Picture(f"After {one.observed}", caption, picture_bytes(visit_map, picture), name)
+    return Picture(f"After {one.observed}", caption, picture_bytes(visit_map, picture, RESOLUTION), name)
 
 
 def _bars(job: Job, one: WalkMap, history: np.ndarray, number: int) -> Picture:
@@ -101,4 +103,4 @@ def _bars(job: Job, one: WalkMap, history: np.ndarray, number: int) -> Picture:
         title=f"Belief about the goal of {one.walk}"[:70],
     )
     caption = "What the model, learnt from the other walks, believes about the goal after each step seen."
-    return Picture("Where is it going?", caption, picture_bytes(goal_bars, result), f"walk-{number + 1}-goals.png")
+    return Picture("Where is it going?", caption, picture_bytes(goal_bars, result, RESOLUTION), f"walk-{number + 1}-goals.png")

@@ -143,10 +143,10 @@ def _visits(job: Job, ground: Ground, walk: HeldOutWalk, belief: Belief, share: 
     return Picture(title, caption, picture_bytes(visit_map, picture), f"visits-{100 * share:g}.png")
 
 
-def picture_bytes(draw: Callable[[Any], Axes], result: Any) -> bytes:
-    """A plot as a PNG."""
+def picture_bytes(draw: Callable[[Any], Axes], result: Any, resolution: int = RESOLUTION) -> bytes:
+    """A plot as a PNG, in dots an inch."""
     content = io.BytesIO()
     figure = draw(result).get_figure(root=True)
     assert figure is not None
-    figure.savefig(content, format="png", dpi=RESOLUTION)
+    figure.savefig(content, format="png", dpi=resolution)
     return content.getvalue()

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.forecast.detection_errors import DetectionErrors
-from maxentrl.forecast.evaluation import EvaluationSettings, Fraction, HeldOutWalk, Outlook, forecast_walks
+from maxentrl.forecast.evaluation import EvaluationSettings, Fraction, HeldOutWalk, Outlook, forecast_each
 from maxentrl.forecast.goals import GoalForecaster
 from maxentrl.forecast.scores import Score, Summary, summarise
 from maxentrl.inverse.columns import MAXIMUM_PARAMETERS
@@ -47,7 +47,7 @@ class Fold:
 
     Attributes:
         walk: its name.
-        status: how the fit to the others ended.
+        status: how the search for the weights of the others ended; whether they have a maximum is not proven anew.
         parameters: θ without it, (K,).
         nats_per_decision: −log π of its decisions, its goal told.
         uniform_nats: the same where all moves are alike.
@@ -324,12 +324,10 @@ class _Runner:
                     WalkMap(name, outlook.observed, states, outlook.moves, forecaster.goals, outlook.goals, visits)
                 )
 
-        def score(walk: HeldOutWalk) -> list[Score]:
-            rows = forecast_walks(forecaster, [walk], geometry=geometry, settings=self.settings, watch=keep)
-            return [row.in_cells for row in rows]
-
-        self.scores[TRUE] += score(true)
-        self.histories[name] = np.stack([belief.goals for belief in forecaster.watch(states)])
-        seen = self.seen.get(name)
+        seen, walks = self.seen.get(name), [true]
         if seen is not None and errors is not None:
-            self.scores[DETECTED] += score(dataclasses.replace(true, detections=hidden(self.job, seen, errors)))
+            walks.append(dataclasses.replace(true, detections=hidden(self.job, seen, errors)))
+        found = forecast_each(forecaster, walks, geometry=geometry, settings=self.settings, watch=keep)
+        for source, rows in zip((TRUE, DETECTED), found, strict=False):
+            self.scores[source] += [row.in_cells for row in rows]
+        self.histories[name] = np.stack([belief.goals for belief in forecaster.watch(states)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -41,7 +41,7 @@ def save_leave_one_out(folder: Path, found: LeaveOneOut) -> None:
     for fold in found.folds:
         arrays[f"history {fold.walk}"] = found.histories[fold.walk].astype(np.float32)
     content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
+    np.savez_compressed(content, **cast(Any, arrays))
     write_atomically(folder / MAPS, content.getvalue())
 
 
@@ -79,7 +79,8 @@ def _fold(row: dict[str, Any]) -> Fold:
 
 def _score(row: dict[str, Any]) -> Score:
     words = {"walk", "observed", "method", "steps", "impossible"}
-    return Score(**{k: v if k in words or v is None else as_float(v) for k, v in row.items()})
+    read: dict[str, Any] = {k: v if k in words or v is None else as_float(v) for k, v in row.items()}
+    return Score(**read)
 
 
 def _map(arrays: Any, index: int) -> WalkMap:
