@@ -24,6 +24,7 @@ COLUMNS = {
 
 
 def shown(measure):
+    """A mean with half of its interval."""
     if measure is None:
         return ""
     mean, high = float(measure["mean"]), measure["high"]
@@ -31,6 +32,7 @@ def shown(measure):
 
 
 def table(rows, columns):
+    """Score rows as a Markdown table."""
     lines = ["| seen | forecast by | walks | " + " | ".join(columns.values()) + " |"]
     lines.append("|---|---|---|" + "---|" * len(columns))
     for row in rows:
@@ -40,6 +42,7 @@ def table(rows, columns):
 
 
 def left_out(folder):
+    """The leave-one-out tables and notes of a run folder."""
     data = json.loads((folder / "leave_one_out.json").read_text())
     parts = [
         f"{len(data['folds'])} walks, each left out once: {data['nats_per_decision']:.4f} nats a decision with the goal told; "
@@ -53,19 +56,19 @@ def left_out(folder):
 
 
 def weights(folder):
+    """One row for each file of scored weights."""
     lines = ["| weight file | nats a decision, goal told | next step, goal unknown, after 50 % | MHD after 50 % |"]
     lines.append("|---|---|---|---|")
     for path in sorted(folder.glob("*.json")):
         data = json.loads(path.read_text())
-        (ours,) = [
-            row for row in data["forecasts"] if row["method"] == "maximum entropy" and row["observed"] == "50 %"
-        ]
+        (ours,) = [row for row in data["forecasts"] if row["method"] == "maximum entropy" and row["observed"] == "50 %"]
         cells = (shown(ours["measures"]["nll_next"]), shown(ours["measures"]["hausdorff"]))
         lines.append(f"| `{path.stem}` | {data['nats_per_decision']:.4f} | {cells[0]} | {cells[1]} |")
     return "\n".join(lines)
 
 
 def replaced(text, name, content):
+    """The text with new content between the named comment and the next end."""
     pattern = rf"(<!-- {name} -->\n).*?(\n<!-- end -->)"
     return re.sub(pattern, lambda found: f"{found[1]}{content}{found[2]}", text, flags=re.DOTALL)
 

@@ -164,3 +164,25 @@ def test_a_column_of_many_rows(tmp_path):
     codes, words = columns.codes("b")
     assert words == [f"w{k}" for k in range(7)]
     np.testing.assert_array_equal(codes, np.arange(100_000) % 7)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_decimal_commas_where_commas_do_not_separate(tmp_path, delimiter):
+    rows = ["t{0}x", "0{0}99,934", "1{0}-,5", "2{0}7", "3{0}1,5e2"]
+    columns = read_columns(write(tmp_path, "\n".join(rows).format(delimiter)), ("t", "x"))
+    assert columns.numbers("t").tolist() == [0, 1, 2, 3]
+    assert columns.numbers("x").tolist() == [99.934, -0.5, 7, 150]
+
+
+@pytest.mark.parametrize("text", ["t;x\n0;1,5\n1;1.234\n2;3,5\n", 't,x\n0,"1,5"\n1,3\n2,"3,5"\n'])
+def test_commas_that_may_mean_something_else_are_one_line_a_column(tmp_path, text):
+    columns = read_columns(write(tmp_path, text), ("t", "x"))
+    with pytest.raises(InvalidInput, match=r"column x: 2 cells have a comma \('1,5' in row 2\)") as caught:
+        columns.numbers("x")
+    assert len(caught.value.problems) == 1
+
+
+def test_words_among_decimal_commas_are_named(tmp_path):
+    columns = read_columns(write(tmp_path, "t;x\n0;1,5\n1;1,234,567\n"), ("t", "x"))
+    with pytest.raises(InvalidInput, match="row 3, column x: '1,234,567'"):
+        columns.numbers("x")

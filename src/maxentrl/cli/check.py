@@ -32,6 +32,8 @@ class Check:
         from maxentrl.runs.check import check_spec
 
         found = check_spec(read_spec(self.spec), seed=self.seed)
+        if found.loss:
+            terminal.say(f"WARNING: {found.loss}")
         terminal.table("World and demonstrations", ("", "number"), [*found.counts.items()])
         ranges = [(f.name, f.minimum, f.maximum, f.mean, f.strongest) for f in found.features]
         terminal.table("Features where moves are chosen", ("feature", "least", "most", "mean", "goes with"), ranges)

@@ -32,7 +32,7 @@ class Fit:
 
     def run(self, terminal: Terminal) -> int:
         """Run the command; the exit code."""
-        from maxentrl.cli.progress import fit_progress
+        from maxentrl.cli.progress import announcer, fit_progress
         from maxentrl.cli.show import show_fit
         from maxentrl.readers.spec import read_spec
         from maxentrl.runs.run import OnExisting, fit_run
@@ -41,8 +41,16 @@ class Fit:
         spec = read_spec(self.spec)
         folder = self.out or Path("runs") / self.spec.stem
         existing = OnExisting.RESUME if self.resume else OnExisting.REFUSE
-        with fit_progress(terminal, spec.fit.tolerance) as progress:
-            run = fit_run(spec, self.spec, folder, existing=existing, seed=self.seed, progress=progress)
+        with announcer(terminal) as announce, fit_progress(terminal, spec.fit.tolerance) as progress:
+            run = fit_run(
+                spec,
+                self.spec,
+                folder,
+                existing=existing,
+                seed=self.seed,
+                progress=announce.until(progress),
+                announce=announce,
+            )
         show_fit(terminal, run.fit)
         code = 0 if run.fit.status.successful else 1
         if run.fit.status is Status.INTERRUPTED:

@@ -19,7 +19,7 @@ class Forecast:
     source: Annotated[Positional[Path], arg(metavar="RUN|SPEC")]
     """Run folder, or SPEC file."""
     given: Path
-    """CSV of the walks so far: trajectory, step, state or trajectory, t, x, y."""
+    """Walks so far, in the form of the demonstrations: CSV (trajectory, step, state or t, x, y) or a track."""
     weights: Path | None = None
     """File of weights in place of the run's."""
     json: bool = False
@@ -30,7 +30,7 @@ class Forecast:
     def run(self, terminal: Terminal) -> int:
         """Run the command; the exit code."""
         from maxentrl.cli.source import read_source
-        from maxentrl.runs.forecast import forecast_given
+        from maxentrl.runs.forecast import chance_text, forecast_given
 
         job, parameters = read_source(self.source, self.weights, None)
         found = forecast_given(job, parameters, self.given, seed=self.seed or 0)
@@ -38,9 +38,9 @@ class Forecast:
             terminal.table(
                 f"{walk.name}: now at {walk.now} after {walk.moves} moves",
                 ("goal", "probability"),
-                [(goal.name, goal.probability) for goal in walk.goals[:5]],
+                [(goal.name, chance_text(goal.probability).rjust(8)) for goal in walk.goals[:5]],
             )
-            terminal.say(f"arrives in about {walk.expected_seconds:.3g} s, half of the time within {walk.median}")
+            terminal.say(f"time to arrival, over all goals: mean {walk.expected_seconds:.3g} s, median {walk.median}")
             for place in walk.ahead:
                 terminal.say(f"in {place.seconds:g} s: {place.description}")
             if walk.jumps:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,9 +15,55 @@ from maxentrl.cli.terminal import Terminal
 if TYPE_CHECKING:
     from maxentrl.inverse.optimise import Progress
     from maxentrl.runs.leave_one_out import FoldDone
+    from maxentrl.runs.run import Stage
 
 PLAIN_SECONDS = 2.0
 """Least time between two lines where there is no terminal."""
+
+PATIENCE = 1.0
+"""Seconds that a stage before the first evaluation may take without a word."""
+
+
+class Announcer:
+    """Says what a fit does before its first evaluation: at once if many walks are lost, else once it takes long."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._timer: threading.Timer | None = None
+
+    def __call__(self, stage: Stage) -> None:
+        """A stage begins."""
+        self.stop()
+        if stage.loss:
+            self._terminal.say(f"WARNING: {stage.loss}")
+        if not self._terminal.json:
+            self._timer = threading.Timer(PATIENCE, lambda: print(f"{stage.doing} …", file=sys.stderr, flush=True))
+            self._timer.daemon = True
+            self._timer.start()
+
+    def stop(self) -> None:
+        """The last stage has ended."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def until(self, progress: Callable[[Progress], None]) -> Callable[[Progress], None]:
+        """The callback, whose first call ends the last stage."""
+
+        def show(step: Progress) -> None:
+            self.stop()
+            progress(step)
+
+        return show
+
+
+@contextmanager
+def announcer(terminal: Terminal) -> Iterator[Announcer]:
+    """An announcer that is silent after the block."""
+    found = Announcer(terminal)
+    try:
+        yield found
+    finally:
+        found.stop()
 
 
 @contextmanager

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from maxentrl.runs.leave_one_out import LeaveOneOut
 
 
+SHOWN = 3
+"""Notes on what was read that a fit lists before the rest are only counted."""
+
+
 def show_fit(terminal: Terminal, fit: FitRecord) -> None:
     """The coefficient table, the certificate and what belongs to them."""
     known = any(row.truth is not None for row in fit.table)
@@ -32,6 +36,10 @@ def show_fit(terminal: Terminal, fit: FitRecord) -> None:
     )
     for remark in fit.remarks:
         terminal.say(f"note: {remark}")
+    for warning in fit.warnings[:SHOWN]:
+        terminal.say(f"note: {warning}")
+    if len(fit.warnings) > SHOWN:
+        terminal.say(f"… and {len(fit.warnings) - SHOWN} more notes ('maxentrl check' lists them)")
     if fit.dropped:
         terminal.say(f"note: {len(fit.dropped)} walks were dropped; 'maxentrl check' says why")
 
@@ -45,7 +53,7 @@ def show_evaluation(terminal: Terminal, evaluation: Evaluation) -> None:
     )
     if not evaluation.summaries:
         return
-    _forecast_tables(terminal, evaluation.summaries, _unit(evaluation))
+    _forecast_tables(terminal, evaluation.summaries, evaluation.unit)
 
 
 def show_leave_one_out(terminal: Terminal, found: LeaveOneOut) -> None:
@@ -72,10 +80,6 @@ COLUMNS = {
     "goal_probability": "p(goal)",
 }
 """Measures shown in a terminal, and their headings."""
-
-
-def _unit(evaluation: Evaluation) -> str:
-    return "m" if any(score.cell_size is not None for score in evaluation.scores) else "steps"
 
 
 def _forecast_tables(terminal: Terminal, rows: Sequence[Summary], unit: str, *, ranges: bool = False) -> None:

@@ -18,6 +18,11 @@ from maxentrl.status import InvalidInput
 CHUNK = 1 << 18
 """Decisions whose successors are looked up at once."""
 MOVES_CURE = 'correct these moves, or have such walks dropped or mended: impossible = "drop" or "nearest"'
+STARTS_IN_GOAL = (
+    "starts in a goal, where nothing is left to decide: leave `goals` out, then each walk's last state is its own goal"
+)
+MISSED = "never reaches its goal"
+"""Begins the reason of a walk that ends elsewhere."""
 REFUSE = Refuse()
 CUT_AT_GOAL = CutAtGoal()
 
@@ -47,12 +52,19 @@ def check_trajectories(
     if isinstance(time, ToGoal):
         kept, goals = _check_goals(mdp, kept, time, early)
         report = report.then(goals)
-    reasons = {int(i): "has one state: nothing was decided" for i in np.flatnonzero(kept.lengths == 0)}
+    reasons = {int(i): _undecided(kept, int(i), time) for i in np.flatnonzero(kept.lengths == 0)}
     if isinstance(time, Finite) and time.horizon is not None:
         for i in np.flatnonzero(kept.lengths > time.horizon):
             reasons[int(i)] = f"has {kept.lengths[i]} decisions, the horizon is {time.horizon}"
     kept, last = _without(kept, reasons, report)
     return kept, report.then(last)
+
+
+def _undecided(trajectories: Trajectories, i: int, time: Time) -> str:
+    gates = isinstance(time, ToGoal) and time.goals is not None and trajectories.goals[i] == UNKNOWN
+    if gates and int(trajectories.starts[i]) in (time.goals or ()):
+        return STARTS_IN_GOAL
+    return "has one state: nothing was decided"
 
 
 def check_moves(
@@ -202,7 +214,7 @@ def _missed(mdp: MDP, trajectories: Trajectories, time: ToGoal, missed: list[int
             reaching[goal] = can_reach(mdp, goals)
         named = mdp.state_name(goal) if goal != UNKNOWN else "any of " + ", ".join(map(mdp.state_name, goals[:5]))
         lost = "" if reaching[goal][trajectories.starts[i]] else ", which cannot be reached from its start"
-        reasons[i] = f"never reaches its goal ({named}){lost}"
+        reasons[i] = f"{MISSED} ({named}){lost}"
     return reasons
 
 

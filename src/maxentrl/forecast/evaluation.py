@@ -332,7 +332,7 @@ class _Scorer:
         )
 
     def _row(self, method: str, case: _Case) -> Score:
-        size = None if self.geometry is None else self.geometry.cell_size
+        size = None if self.geometry is None or self.geometry.unit == "cells" else self.geometry.cell_size
         nothing = dict.fromkeys(("nll_next", "nll_ahead", *DISTANCES))
         return Score(case.walk.name, case.label, method, steps=len(case.future) - 1, cell_size=size, **nothing)
 

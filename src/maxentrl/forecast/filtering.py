@@ -15,6 +15,8 @@ from maxentrl.status import Failure, InvalidInput, Status
 
 CHUNK = 4_000_000
 """Most entries of a policy (actions × goals × cells) held at once; goals beyond it are taken in turns."""
+RANGE = 600.0
+"""Largest exponent, away from what double precision holds."""
 
 
 class AbstractDetections(abc.ABC):
@@ -251,6 +253,9 @@ class LocalMoves:
 
     def push(self, mass: Float[np.ndarray, "G N"]) -> Float[np.ndarray, "G M"]:
         """Mass one step later."""
+        moved = self._push_together(mass)
+        if moved is not None:
+            return moved
         arriving = np.zeros((len(mass), len(self.following)))
         stay = np.searchsorted(self.following, self.support)
         for chunk, policy, resting in self._policies():
@@ -258,6 +263,28 @@ class LocalMoves:
             arriving[chunk] = moved
             arriving[chunk, stay] += np.where(resting, mass[chunk], 0.0)
         return arriving
+
+    def _push_together(self, mass: Float[np.ndarray, "G N"]) -> Float[np.ndarray, "G M"] | None:
+        """The same by one matrix for all goals, P_g(s → s') = W(s, s') exp(u_g(s') − u_g(s)); None where that is not so, or
+        beyond the range of exponentials.
+        """
+        forecaster = self.forecaster
+        if not forecaster.mdp.transitions.deterministic or forecaster.outcome is not None:
+            return None
+        here, there = forecaster.scaled_values[:, self.support], forecaster.scaled_values[:, self.following]
+        resting = np.isneginf(here) | (self.support == forecaster.goals[:, None])
+        level = np.max(np.where(resting, -np.inf, here), axis=1, initial=-np.inf, keepdims=True)
+        level = np.where(np.isneginf(level), 0.0, level)
+        drop = np.where(resting, 0.0, here - level)
+        if drop.min(initial=0.0) < -RANGE or np.max(there - level, initial=-np.inf) > RANGE:
+            return None
+        weight = np.exp(forecaster.weight[:, self.support])
+        links = sum(rows.multiply(w[:, None]) for rows, w in zip(self.landing, weight, strict=True))
+        leaving = np.where(resting, 0.0, mass) * np.exp(-drop)
+        arriving = (sp.csr_array(links).T @ leaving.T).T * np.exp(there - level)
+        stay = np.searchsorted(self.following, self.support)
+        arriving[:, stay] += np.where(resting, mass, 0.0)
+        return np.asarray(arriving)
 
     def pull(self, values: Float[np.ndarray, "G M"]) -> Float[np.ndarray, "G N"]:
         """Expected values one step later: the adjoint of :meth:`push`."""

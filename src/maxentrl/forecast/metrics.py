@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import stats
 from scipy.spatial.distance import cdist
-from scipy.special import comb
+from scipy.special import gammaln
 
 from maxentrl.status import InvalidInput
 
@@ -58,8 +58,15 @@ def best_of(errors: Float[np.ndarray, " K"], count: int) -> float:
     if not 1 <= count <= len(errors):
         raise InvalidInput(f"best of {count} needs at least {count} samples, there are {len(errors)}")
     rank = np.arange(len(errors))
-    weight = comb(len(errors) - 1 - rank, count - 1) / comb(len(errors), count)
-    return float(weight @ errors)
+    chosen = rank <= len(errors) - count
+    weight = np.exp(_log_comb(len(errors) - 1 - rank[chosen], count - 1) - _log_comb(len(errors), count))
+    return float(weight @ errors[chosen])
+
+
+def _log_comb(total: int | Int[np.ndarray, " n"], chosen: int) -> Float[np.ndarray, "*n"]:
+    """log of the binomial coefficient, which itself overflows from a thousand samples on."""
+    rest = np.asarray(total) - chosen
+    return np.asarray(gammaln(np.asarray(total) + 1.0) - gammaln(chosen + 1.0) - gammaln(rest + 1.0))
 
 
 def log_loss(distribution: Float[np.ndarray, "n S"], states: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:

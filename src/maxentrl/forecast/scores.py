@@ -16,7 +16,7 @@ METHODS = (MODEL, RANDOM, SHORTEST, CONSTANT)
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """One forecast of one walk. Distances are in metres with a geometry; ``in_cells`` divides by the cell size.
+    """One forecast of one walk. Distances are in metres where cells have a known size, else in cells.
 
     Attributes:
         walk: name of the walk.
@@ -34,7 +34,7 @@ class Score:
         hausdorff: modified Hausdorff distance to the true rest, mean over drawn paths (or of the one path).
         goal_probability: p(true goal | observed), None where the walk has no goal among the candidates.
         impossible: future events (next cells and cells ahead) called impossible.
-        cell_size: metres a cell, or None without a geometry.
+        cell_size: metres a cell, or None where not known.
     """
 
     walk: str

@@ -9,8 +9,9 @@ from jaxtyping import Bool, Float
 
 from maxentrl.inverse.feature_matching import FeatureMatching
 from maxentrl.inverse.optimise import Optimum
-from maxentrl.inverse.separation import find_escape
+from maxentrl.inverse.separation import Verdict, find_escape
 from maxentrl.inverse.target import FitTarget
+from maxentrl.rewards.linear import LinearReward
 from maxentrl.status import Status
 
 SUSPICIOUS = 30.0
@@ -18,6 +19,11 @@ SUSPICIOUS = 30.0
 
 MINIMUM_SEARCH = 10.0
 """Seconds that the search for such a direction may always take; otherwise as long as the fit itself."""
+
+UNDECIDED = (
+    "the objective is nearly flat in some direction, and whether it has a maximum there could not be decided: set a prior "
+    "or bounds before trusting the weights"
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,8 +74,12 @@ def certify(target: FitTarget, start: Float[np.ndarray, " F"], optimum: Optimum,
     parameters = target.space.parameters(optimum.point.free)
     residual = target.objective.problem.temperature * target.residual(parameters)
     seconds = max(MINIMUM_SEARCH, optimum.seconds)
-    escape = find_escape(target, start, optimum.point.free, seconds) if _suspicious(target, optimum, smallest) else None
-    status, detail = (optimum.status, "") if escape is None else (escape.status, escape.detail)
+    verdict = Verdict(None, decided=True)
+    if _suspicious(target, optimum, smallest):
+        verdict = find_escape(target, start, optimum.point.free, seconds)
+    status, detail = optimum.status, "" if verdict.decided or not isinstance(target.reward, LinearReward) else UNDECIDED
+    if verdict.escape is not None:
+        status, detail = verdict.escape.status, verdict.escape.detail
     return Certificate(
         status=status,
         detail=detail,

@@ -7,7 +7,7 @@ With φ = ∂r/∂θ and everything in units of the temperature:
 
 The trajectory-level form takes the expectation over s' under its posterior dynamics and adds the covariance of
 φ(s, a, s') + ∇V(s') over s'. Covariances are centred before they are summed, so that long horizons, whose ∇V are large
-and nearly equal, lose no digits.
+and nearly equal, lose no digits. Under deterministic dynamics there is a shorter way, taken where it keeps enough.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from maxentrl.planning.solution import SoftSolution
 
 Gradients = Sequence[Float[ArrayLike, "K S"]]
 """One (K, S) array for each action."""
+DIGITS = 9.0
+"""Digits that the covariance of path counts must keep; with fewer, it is summed from centred terms."""
 Policy = Sequence[Float[ArrayLike, " S"]]
 """π(a|s), one row for each action."""
 
@@ -209,8 +211,9 @@ def information(
         return np.asarray(parts[0]), np.asarray(parts[1])
     certain = solution.problem.mdp.transitions.deterministic and columns.outcome is None
     if certain and solution.problem.discount == 1.0:
-        covariance = path_covariance(solution, columns, source)
-        return covariance, np.zeros_like(covariance)
+        covariance, digits = path_covariance(solution, columns, source)
+        if digits >= DIGITS:
+            return covariance, np.zeros_like(covariance)
     chain = solution.chain
     parts = _stationary_information(
         chain.transitions,
@@ -227,8 +230,10 @@ def information(
 @single_blas_thread
 def path_covariance(
     solution: SoftSolution, columns: Columns, source: Float[np.ndarray, " S"]
-) -> Float[np.ndarray, "K K"]:
-    """Σ source · Cov(Φ) of the feature counts Φ of whole paths; deterministic undiscounted dynamics, to a goal.
+) -> tuple[Float[np.ndarray, "K K"], float]:
+    """Σ source · Cov(Φ) of the feature counts Φ of whole paths, and how many digits of its variances cancelling left.
+
+    For deterministic undiscounted dynamics, to a goal.
 
     There is no chance but the choices, so this equals Σ d Cov_π(∇Q); visits flow, so that ∇V ∇Vᵀ telescopes along a path
     and no table over actions is needed where φ depends on the state alone:
@@ -239,13 +244,14 @@ def path_covariance(
     factors = solution.factors or solution.chain.factors
     jacobian, mass = value_jacobian(solution, columns), factors.solve_transposed(source)
     ended, entered = np.flatnonzero(ends & (mass != 0)), np.flatnonzero(source)
-    total = (terminal[:, ended] * mass[ended]) @ terminal[:, ended].T
-    total -= (jacobian[:, entered] * source[entered]) @ jacobian[:, entered].T
+    moments = (jacobian[:, entered] * source[entered]) @ jacobian[:, entered].T
+    total = (terminal[:, ended] * mass[ended]) @ terminal[:, ended].T - moments
     if columns.by_state:
         features = np.asarray(columns.pair)[:, 0]
         weighted = features * np.where(ends, 0.0, mass)
         cross = weighted @ (jacobian - features).T
-        return total + weighted @ features.T + cross + cross.T
+        total += weighted @ features.T + cross + cross.T
+        return total, _digits(total, moments)
     chain = solution.chain
     assert isinstance(chain.transitions, DeterministicTransitions)
     successor = np.asarray(chain.transitions.successor)
@@ -254,4 +260,14 @@ def path_covariance(
         weighted = features * pairs
         cross = weighted @ jacobian[:, successor[action]].T
         total += weighted @ features.T + cross + cross.T
-    return total
+    return total, _digits(total, moments)
+
+
+def _digits(covariance: Float[np.ndarray, "K K"], moments: Float[np.ndarray, "K K"]) -> float:
+    """Decimal digits left in the least of the variances after subtracting means squared."""
+    variance, square = np.diag(covariance), np.abs(np.diag(moments))
+    alive = square > 0
+    if not alive.any():
+        return 16.0
+    share = np.min(np.maximum(variance[alive], 0.0) / square[alive])
+    return 16.0 + float(np.log10(max(share, 1e-300)))

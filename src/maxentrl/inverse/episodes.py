@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from maxentrl.demos.counts import FeatureCounts
 from maxentrl.demos.trajectories import Trajectories
@@ -32,6 +32,8 @@ def episodes_of(problem: InverseProblem) -> Episodes:
     """
     demonstrations = problem.demonstrations
     if not isinstance(demonstrations, Trajectories):
+        if found := _weight_problems(demonstrations.weights):
+            raise InvalidInput(found)
         names = tuple(f"row {i + 1}" for i in range(len(demonstrations)))
         return Episodes(names, _known_horizons(problem, demonstrations), demonstrations.goals)
     trajectories, names, problems = demonstrations, demonstrations.names, []
@@ -56,9 +58,17 @@ def episodes_of(problem: InverseProblem) -> Episodes:
             ]
     if isinstance(problem.time, ToGoal):
         problems += _goal_problems(problem, problem.time, trajectories)
+    problems += _weight_problems(trajectories.weights)
     if problems:
         raise InvalidInput(problems[:30])
     return Episodes(names, horizons, trajectories.goals)
+
+
+def _weight_problems(weights: Float[np.ndarray, " M"]) -> list[str]:
+    total = float(np.sum(weights))
+    if 0 < total < 1e150:
+        return []
+    return [f"the weights of the demonstrations sum to {total:g}: expected more than 0 and no astronomical number"]
 
 
 def _known_horizons(problem: InverseProblem, counts: FeatureCounts) -> Int[np.ndarray, " M"]:

@@ -7,10 +7,12 @@ import scipy.optimize
 from jaxtyping import Float
 
 from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, table_columns
+from maxentrl.inverse.optimise import REJECTED
 from maxentrl.inverse.pullback import reward_table
 from maxentrl.inverse.target import FitTarget
+from maxentrl.mdp.checks import can_reach
 from maxentrl.mdp.time import ToGoal
-from maxentrl.status import Failure, InvalidInput, Status
+from maxentrl.status import Failure, InvalidInput
 
 DOUBLINGS = 40
 ROWS_AT_ONCE = 400
@@ -56,7 +58,7 @@ def _finite(target: FitTarget, free: Float[np.ndarray, " F"]) -> bool:
     try:
         target.evaluate(free)
     except Failure as failure:
-        if failure.status is Status.INFINITE_PARTITION:
+        if failure.status in REJECTED:
             return False
         raise
     return True
@@ -78,7 +80,8 @@ def _log_growth(target: FitTarget, free: Float[np.ndarray, " F"]) -> Float[np.nd
 def _surely_infinite(target: FitTarget, free: Float[np.ndarray, " F"]) -> bool:
     """Whether from every state the moves that avoid all goals multiply paths faster than their rewards make them rare.
 
-    With c > 1 a lower bound of Σ exp(r/τ) over such moves, V/τ ≥ log c + min V/τ at every state, so no finite V exists.
+    With c > 1 a lower bound of Σ exp(r/τ) over moves that stay among the states with a way to a goal, V/τ ≥ log c +
+    min V/τ at each of these, so no finite V exists.
     """
     problem = target.objective.problem
     if not isinstance(problem.time, ToGoal):
@@ -87,10 +90,11 @@ def _surely_infinite(target: FitTarget, free: Float[np.ndarray, " F"]) -> bool:
     goals[[*(problem.time.goals or ()), *(g for g in problem.demonstrations.goals if g >= 0)]] = True
     action, state = np.nonzero(problem.mdp.available)
     following, chance = problem.mdp.transitions.successors_of(action, state)
-    hits = ((goals[following] | problem.mdp.terminal[following]) & (chance > 0)).any(0)
+    arrives = can_reach(problem.mdp, np.flatnonzero(goals))
+    leaves = ((goals | problem.mdp.terminal | ~arrives)[following] & (chance > 0)).any(0)
     growth = _log_growth(target, free)
-    growth[action[hits], state[hits]] = -np.inf
-    inside = ~goals & ~problem.mdp.terminal
+    growth[action[leaves], state[leaves]] = -np.inf
+    inside = arrives & ~goals & ~problem.mdp.terminal
     return bool((np.logaddexp.reduce(growth[:, inside], axis=0) > 1e-9).all())
 
 

@@ -174,4 +174,9 @@ def _counts_term(problem: InverseProblem, counts: FeatureCounts) -> Float[np.nda
         raise InvalidInput("feature counts determine a linear reward only; give trajectories for any other")
     if tuple(counts.names) != tuple(names):
         raise InvalidInput(f"feature counts are of {list(counts.names)}, the reward has {list(names)}, in this order")
+    if isinstance(problem.time, Discounted) and (counts.horizons >= 0).any():
+        raise InvalidInput(
+            "feature counts of walks with a horizon cannot be matched under a discount: they carry mass (1 − γᵀ)/(1 − γ), "
+            "the model 1/(1 − γ). Give discounted counts of full mass, without a horizon, or trajectories and the likelihood"
+        )
     return counts.weights @ counts.counts / problem.temperature

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from maxentrl.demos.trajectories import Trajectories
-from maxentrl.inverse.certificate import Certificate, certify
+from maxentrl.inverse.certificate import UNDECIDED, Certificate, certify
 from maxentrl.inverse.columns import MAXIMUM_PARAMETERS
 from maxentrl.inverse.feasible import feasible_start
 from maxentrl.inverse.feature_matching import FeatureMatching
@@ -169,7 +169,7 @@ def fit(
         parameters=space.parameters(optimum.point.free),
         value=optimum.point.value,
         certificate=certificate,
-        uncertainty=uncertainty if certificate.status.successful else None,
+        uncertainty=uncertainty if certificate.status.successful and certificate.detail != UNDECIDED else None,
         start=space.parameters(begin),
         history=tuple(history),
     )

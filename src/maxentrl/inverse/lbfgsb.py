@@ -8,6 +8,7 @@ import numpy as np
 import scipy.optimize
 from jaxtyping import Float
 
+from maxentrl.inverse.columns import MAXIMUM_PARAMETERS
 from maxentrl.inverse.newton import newton_steps
 from maxentrl.inverse.optimise import AbstractOptimiser, Search
 from maxentrl.status import Status
@@ -42,8 +43,10 @@ class LBFGSB(AbstractOptimiser):
         while True:
             norm, value = search.gradient_norm, search.best.value
             self._once(search, scales)
-            newton_steps(search, self.polish)
-            if search.gradient_norm > 0.9 * norm and search.best.value <= value + 1e-12 * abs(value):
+            if len(scales) <= MAXIMUM_PARAMETERS:
+                newton_steps(search, self.polish)
+            better = search.gradient_norm <= 0.9 * norm or search.best.value > value + 1e-12 * abs(value)
+            if not better:
                 return Status.STALLED
 
     def _once(self, search: Search, scales: Float[np.ndarray, " F"]) -> None:

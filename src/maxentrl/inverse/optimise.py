@@ -183,7 +183,7 @@ class Search:
         self.progress(Progress(self.evaluations, point.value, norm, parameters, improved, self.seconds))
         if improved and norm <= self.tolerance:
             raise _Ended(Status.CONVERGED)
-        if np.max(np.abs(point.free) / self.target.scales(point.free), initial=0.0) > RUNAWAY:
+        if improved and np.max(np.abs(point.free) / self.target.scales(point.free), initial=0.0) > RUNAWAY:
             raise _Ended(Status.STALLED)
 
 

@@ -58,4 +58,4 @@ class InverseProblem:
 
     def forward_hard(self, table: RewardTable, time: Time) -> SoftProblem:
         """The same at temperature 0: the greatest expected return."""
-        return dataclasses.replace(self.forward(table, time), temperature=0.0, log_reference=None)
+        return dataclasses.replace(self.forward(table, time), temperature=0.0)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from maxentrl.inverse.optimise import REJECTED
 from maxentrl.inverse.target import FitTarget, Point
-from maxentrl.status import Failure, Status
+from maxentrl.status import Failure
 
 STEPS = 6
 LARGEST = 0.5
@@ -55,7 +56,7 @@ def _rise(
         try:
             point = target.evaluate(trial)
         except Failure as failure:
-            if failure.status not in (Status.INFINITE_PARTITION, Status.INACCURATE_SOLVE):
+            if failure.status not in REJECTED:
                 raise
         else:
             if point.value > best.value:

@@ -48,10 +48,24 @@ class Escape:
     detail: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What a search for a direction without a maximum found.
+
+    Attributes:
+        escape: the direction, or None.
+        decided: whether None means that there is a maximum; the search may have been cut short, or a hard plan along a
+            direction may not exist.
+    """
+
+    escape: Escape | None
+    decided: bool
+
+
 def find_escape(
     target: FitTarget, start: Float[np.ndarray, " F"], free: Float[np.ndarray, " F"], seconds: float
-) -> Escape | None:
-    """A direction along which the target has no maximum, or None; linear rewards only.
+) -> Verdict:
+    """A direction along which the target has no maximum, if there is one; linear rewards only.
 
     Args:
         target: what was fitted.
@@ -60,22 +74,22 @@ def find_escape(
         seconds: at most about this long is spent on the search (a large map plans for many goals at each cut).
     """
     if not isinstance(target.reward, LinearReward):
-        return None
+        return Verdict(None, decided=False)
     if target.prior is not None and (target.prior.precision > 0).all():
-        return None
+        return Verdict(None, decided=True)
     rising = target.space.pull_back(target.residual(target.space.parameters(start)))
     lower, upper = _cone(target)
-    direction = _cutting_planes(target, rising, lower, upper, seconds)
+    direction, decided = _cutting_planes(target, rising, lower, upper, seconds)
     if direction is not None:
         candidates = [*_units(direction, rising, lower, upper), direction]
-    elif isinstance(target.objective, FeatureMatching):
-        return None
+    elif isinstance(target.objective, FeatureMatching) and decided:
+        return Verdict(None, decided=True)
     else:
         moved = np.clip(free - start, np.where(lower < 0, -np.inf, 0), np.where(upper > 0, np.inf, 0))
         candidates = [*_units(np.ones_like(rising), rising, lower, upper), moved]
     found = [e for e in (_judge(target, rising, candidate) for candidate in candidates) if e is not None]
     unbounded = [e for e in found if e.status is Status.UNBOUNDED_DUAL]
-    return next(iter([*unbounded, *found]), None)
+    return Verdict(next(iter([*unbounded, *found]), None), decided=bool(found))
 
 
 def _cone(target: FitTarget) -> tuple[np.ndarray, np.ndarray]:
@@ -108,7 +122,7 @@ def _judge(target: FitTarget, rising: np.ndarray, direction: Float[np.ndarray, "
     table = reward_table(target.reward, full)
     try:
         hard = target.objective.hard_value(table)
-    except Failure:
+    except (Failure, InvalidInput):  # no hard plan along this direction, or none for the trajectory-level form
         return None
     data = target.objective.data_value(table, full)
     tolerance = EQUAL * (abs(hard) + abs(data) + abs(gain))
@@ -128,24 +142,26 @@ def _judge(target: FitTarget, rising: np.ndarray, direction: Float[np.ndarray, "
 
 def _cutting_planes(
     target: FitTarget, rising: np.ndarray, lower: np.ndarray, upper: np.ndarray, seconds: float
-) -> Float[np.ndarray, " F"] | None:
-    """A direction that no deterministic policy cuts off, by as much as possible, or None."""
+) -> tuple[Float[np.ndarray, " F"] | None, bool]:
+    """A direction that no deterministic policy cuts off, by as much as possible, or None; and whether None is certain."""
     objective = _matching(target)
     if objective is None:
-        return None
+        return None, False
     cuts: list[np.ndarray] = []
     clock = time.perf_counter()
+    decided = False
     for strictly in (True, False):
         while len(cuts) < CUTS and time.perf_counter() - clock < seconds:
             direction = _best_direction(rising, cuts, lower, upper, strictly=strictly)
             cut = None if direction is None else _cut(target, objective, direction)
+            decided = direction is None
             if direction is None or cut is None:
                 break
             size = float(np.abs(cut) @ np.abs(direction))
             if cut @ direction >= (1e-7 if strictly else -EQUAL) * size - (0.0 if strictly else 1e-12):
-                return direction
+                return direction, True
             cuts.append(cut / np.abs(cut).max())
-    return None
+    return None, decided
 
 
 def _best_direction(
@@ -188,7 +204,7 @@ def _cut(target: FitTarget, objective: FeatureMatching, direction: np.ndarray) -
         for g, solution in enumerate(objective.planner.solve(objective.problem.forward_hard, table)):
             visits = solution.occupancy(objective.source(g, solution)).visits
             features -= _features_of(columns, visits.pair, visits.terminal)
-    except Failure:
+    except (Failure, InvalidInput):
         return None
     return target.space.matrix.T @ features
 

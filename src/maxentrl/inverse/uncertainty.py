@@ -158,7 +158,7 @@ def uncertainty_of(target: FitTarget, free: Float[np.ndarray, " F"]) -> Uncertai
         matrix,
         _notes(target, free, found, interior),
         (*_remarks(target, found), *remarks),
-        ErrorKind.CLUSTERED if ErrorKind.CLUSTERED in covariances else ErrorKind.CLASSICAL,
+        next(k for k in (ErrorKind.CLUSTERED, ErrorKind.ROBUST, ErrorKind.CLASSICAL) if k in covariances),
     )
 
 
@@ -175,7 +175,7 @@ def _covariances(
     else:
         remarks.append("only feature counts are known, so there are no scores of single decisions")
     count = int((weight > 0).sum())
-    if count > rank:
+    if count > max(rank, 1):
         episode = scores.episode
         meat = (episode * weight[:, None] ** 2).T @ episode
         found[ErrorKind.CLUSTERED] = bread @ meat @ bread * count / (count - 1)

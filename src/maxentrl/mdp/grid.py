@@ -61,7 +61,7 @@ def grid_world(
     stay: bool = False,
     blocked: Blocked = Blocked.UNAVAILABLE,
     slip: float = 0.0,
-    cell_size: float = 1.0,
+    cell_size: float | None = None,
     pool: int = 1,
     terminal: Sequence[tuple[int, int]] = (),
     origin: tuple[float, float] = (0.0, 0.0),
@@ -82,7 +82,7 @@ def grid_world(
         stay: whether a move that stays is added, as the last action.
         blocked: whether a blocked move is unavailable or stays.
         slip: ε, 0 to 1.
-        cell_size: metres a cell, after pooling.
+        cell_size: metres a cell, after pooling; None where not known: lengths are then in cells.
         pool: pixels a cell on each side; a cell's features are the mean of its pixels (at the right and lower edge, of
             those that there are; a wall pixel that holds no number does not count), and it is a wall if at least half
             of its pixels are.
@@ -91,26 +91,27 @@ def grid_world(
 
     Returns:
         World with the layers as state features and, unless a layer has this name, the pair feature ``distance``: the
-        length of the intended move in metres, 0 for staying.
+        length of the intended move in metres (in cells, where their size is not known), 0 for staying.
 
     Raises:
         InvalidInput: layers of different size or rank, NaN on an open cell, no open cell, terminal cells that are walls
             or off the map, slip, cell size or pool out of range.
     """
-    _check_settings(slip, cell_size, pool)
+    size = 1.0 if cell_size is None else float(cell_size)
+    _check_settings(slip, size, pool)
     pixels = _checked_layers(layers, walls)
     wall_pixels = np.zeros(pixels, bool) if walls is None else np.asarray(walls) != 0
     closed = _pooled(wall_pixels.astype(float), pool) >= 0.5 if pool > 1 else wall_pixels
     if closed.all():
         raise InvalidInput("the map has no open cell: every cell is a wall (is the wall layer inverted?)")
-    geometry = GridGeometry(_number_cells(closed), float(cell_size), origin)
+    geometry = GridGeometry(_number_cells(closed), size, origin, "cells" if cell_size is None else "m")
     features = _columns(layers, wall_pixels, closed, pool)
     if stay and (0, 0) not in moves.offsets:
         moves = moves.with_stay()
     targets, reached = _targets(closed, geometry.state_of_cell, moves)
     transitions = _transitions(targets, reached, slip, blocked)
     mdp = MDP(transitions, _terminal(geometry, terminal), action_names=moves.names)
-    lengths = np.array([math.hypot(*offset) * cell_size for offset in moves.offsets])
+    lengths = np.array([math.hypot(*offset) * size for offset in moves.offsets])
     distance = {} if DISTANCE in features else {DISTANCE: np.broadcast_to(lengths[:, None], targets.shape)}
     return World(mdp, features, distance, geometry)
 

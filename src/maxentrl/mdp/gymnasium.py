@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import re
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -74,7 +76,14 @@ def _make(identifier: str, options: Mapping[str, Any]) -> Any:
     except ImportError as error:
         raise MissingExtra("gymnasium", "gymnasium") from error
     try:
-        return gymnasium.make(identifier, **dict(options))
+        with warnings.catch_warnings():
+            # An id that is out of date is warned of, in colours, before it is refused.
+            warnings.simplefilter("ignore")
+            return gymnasium.make(identifier, **dict(options))
+    except gymnasium.error.DeprecatedEnv as error:
+        newer = re.search(r"use `([^`]+)` instead", str(error))
+        hint = f"; did you mean '{newer[1]}'?" if newer else ""
+        raise InvalidInput(f"gymnasium has no '{identifier}' any more: it is out of date{hint}") from error
     except (gymnasium.error.Error, ImportError, TypeError, ValueError, KeyError, AssertionError) as error:
         raise InvalidInput(f"gymnasium cannot make '{identifier}' with options {dict(options)}: {error}") from error
 
@@ -175,7 +184,7 @@ def _geometry(unwrapped: Any, n_states: int) -> GridGeometry | None:
     shape = getattr(unwrapped, "shape", None) or (getattr(unwrapped, "nrow", 0), getattr(unwrapped, "ncol", 0))
     if len(shape) != 2 or shape[0] * shape[1] != n_states:
         return None
-    return GridGeometry(np.arange(n_states, dtype=np.int32).reshape(shape))
+    return GridGeometry(np.arange(n_states, dtype=np.int32).reshape(shape), unit="cells")
 
 
 def _tiles(unwrapped: Any, shape: tuple[int, int]) -> dict[str, np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from maxentrl.mdp.checks import check_mdp
 from maxentrl.mdp.mdp import MDP
-from maxentrl.mdp.transitions import from_outcomes
+from maxentrl.mdp.transitions import probability_problems, unchecked_outcomes
 from maxentrl.mdp.world import World
 from maxentrl.status import InvalidInput
 
@@ -52,8 +52,8 @@ def table_world(
     lengths = {len(states), len(actions), len(next_states), len(weights)}
     if len(lengths) > 1 or not len(weights):
         raise InvalidInput(f"the columns of outcomes have lengths {sorted(lengths)}: expected one length, at least 1")
-    state_order = _order([*_listed(states), *_listed(next_states), *map(_plain, terminal)], state_names)
-    action_order = _order(_listed(actions), action_names)
+    state_order = label_numbers([*_listed(states), *_listed(next_states), *map(_plain, terminal)], state_names)
+    action_order = label_numbers(_listed(actions), action_names)
     state = _numbers(states, state_order, "state")
     action = _numbers(actions, action_order, "action")
     following = _numbers(next_states, state_order, "next state")
@@ -66,31 +66,17 @@ def table_world(
         raise InvalidInput(problems)
     ends = np.zeros(len(state_order), bool)
     ends[_numbers(terminal, state_order, "terminal state")] = True
-    transitions = from_outcomes(
+    names, choices = list(state_order), list(action_order)
+    problems = probability_problems(state, action, weights, name=lambda s, a: f"state {names[s]}, action {choices[a]}")
+    transitions = unchecked_outcomes(
         state, action, following, weights, n_states=len(state_order), n_actions=len(action_order)
     )
-    mdp = MDP(transitions, ends, _names(state_order), _names(action_order))
-    problems = check_sums(mdp, state, action, weights) + check_mdp(mdp)
+    mdp = MDP(transitions, ends, names_of(state_order), names_of(action_order))
+    problems += [found for found in check_mdp(mdp) if "sum to" not in found]
     problems += _feature_problems(mdp, state_features or {}, pair_features or {})
     if problems:
-        raise InvalidInput(list(dict.fromkeys(problems)))
+        raise InvalidInput(problems)
     return World(mdp, _floats(state_features or {}), _floats(pair_features or {}))
-
-
-def check_sums(mdp: MDP, state: np.ndarray, action: np.ndarray, probability: np.ndarray) -> list[str]:
-    """Pairs of listed outcomes whose probabilities do not sum to one within 1e-6: state, action and sum.
-
-    Deterministic transitions keep no probabilities, so the sums are taken from the rows as they were listed.
-    """
-    pair = action.astype(np.int64) * mdp.n_states + state
-    total = np.bincount(pair, weights=probability, minlength=mdp.n_states * mdp.n_actions)
-    wrong = np.unique(pair[np.abs(total[pair] - 1.0) > 1e-6])
-    problems = [
-        f"state {mdp.state_name(int(p % mdp.n_states))}, action {mdp.action_name(int(p // mdp.n_states))}: "
-        f"probabilities sum to {total[p]:.9g}, expected 1"
-        for p in wrong[:20]
-    ]
-    return problems + ([f"… and {len(wrong) - 20} more pairs whose probabilities do not sum to 1"] * (len(wrong) > 20))
 
 
 def _plain(label: Label) -> Label:
@@ -104,7 +90,12 @@ def _listed(labels: Sequence[Label] | np.ndarray) -> list[Label]:
     return [_plain(label) for label in dict.fromkeys(labels)]
 
 
-def _order(found: Sequence[Label], given: Sequence[Label] | None) -> dict[Label, int]:
+def label_numbers(found: Sequence[Label], given: Sequence[Label] | None = None) -> dict[Label, int]:
+    """The number of each label: as given, else whole numbers in increasing order, other names as they appear.
+
+    Raises:
+        InvalidInput: a name that is given twice.
+    """
     if given is not None:
         order = {_plain(label): i for i, label in enumerate(given)}
         if len(order) < len(given):
@@ -130,7 +121,8 @@ def _numbers(labels: Sequence[Label] | np.ndarray, order: Mapping[Label, int], k
     return numbers
 
 
-def _names(order: Mapping[Label, int]) -> tuple[str, ...] | None:
+def names_of(order: Mapping[Label, int]) -> tuple[str, ...] | None:
+    """Labels as the names of an MDP, in order; None where they are 0, 1, … anyway."""
     names = tuple(str(label) for label in order)
     return None if all(name == str(i) for i, name in enumerate(names)) else names
 

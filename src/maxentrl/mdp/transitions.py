@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+from collections.abc import Callable
 from functools import cached_property, reduce
 
 import jax
@@ -18,7 +19,10 @@ from jaxtyping import Array, Bool, Float, Int
 
 from maxentrl.numerics.logsumexp import log_sum_exp
 from maxentrl.numerics.types import ArrayLike, Rows
+from maxentrl.status import InvalidInput
 
+SUM_TOLERANCE = 1e-6
+"""How far a pair's probabilities may sum from one."""
 UNEVEN = 2
 """Most arrivals of a state, in multiples of the links that leave one, for which a table of them is kept."""
 
@@ -293,8 +297,27 @@ def from_outcomes(
     """Transitions from a list of outcomes (state, action, next state, probability); repeated rows add up.
 
     Returns the deterministic form where every listed pair has one successor, else the sparse one. Pairs that are not
-    listed are unavailable. Whether probabilities sum to one is checked by :func:`maxentrl.mdp.checks.check_mdp`.
+    listed are unavailable.
+
+    Raises:
+        InvalidInput: probabilities that are negative, not finite, or do not sum to one for a pair (named, with the sum).
     """
+    problems = probability_problems(state, action, probability, name=lambda s, a: f"state {s}, action {a}")
+    if problems:
+        raise InvalidInput(problems)
+    return unchecked_outcomes(state, action, successor, probability, n_states=n_states, n_actions=n_actions)
+
+
+def unchecked_outcomes(
+    state: Int[np.ndarray, " N"],
+    action: Int[np.ndarray, " N"],
+    successor: Int[np.ndarray, " N"],
+    probability: Float[np.ndarray, " N"],
+    *,
+    n_states: int,
+    n_actions: int,
+) -> AbstractTransitions:
+    """:func:`from_outcomes` for callers that list what is wrong together with other problems of their own."""
     keep = probability > 0
     state, action, successor, probability = state[keep], action[keep], successor[keep], probability[keep]
     available = np.zeros((n_actions, n_states), bool)
@@ -317,8 +340,47 @@ def from_outcomes(
 
 
 def from_dense(probability: Float[np.ndarray, "A S S"]) -> AbstractTransitions:
-    """Transitions from P[a, s, s']; a row of zeros marks an unavailable pair."""
+    """Transitions from P[a, s, s']; a row of zeros marks an unavailable pair.
+
+    Raises:
+        InvalidInput: axes in another order, or rows that are no probabilities (see :func:`from_outcomes`).
+    """
+    if probability.ndim != 3 or probability.shape[1] != probability.shape[2]:
+        raise InvalidInput(
+            f"the array has shape {probability.shape}: expected (actions, states, states) with P[a, s, s'], the action first"
+        )
     action, state, successor = np.nonzero(probability)
     weight = probability[action, state, successor]
     n_actions, n_states, _ = probability.shape
     return from_outcomes(state, action, successor, weight, n_states=n_states, n_actions=n_actions)
+
+
+def probability_problems(
+    state: Int[np.ndarray, " N"],
+    action: Int[np.ndarray, " N"],
+    probability: Float[np.ndarray, " N"],
+    *,
+    name: Callable[[int, int], str],
+) -> list[str]:
+    """What is wrong with listed outcomes: probabilities that are none, and pairs that do not sum to one.
+
+    Args:
+        state: origin of each outcome.
+        action: action of each outcome.
+        probability: of each outcome.
+        name: words for a pair (state, action).
+    """
+    wrong = np.flatnonzero(~(np.isfinite(probability) & (probability >= 0)))
+    if len(wrong):
+        return [
+            f"{name(int(state[i]), int(action[i]))}: probability {probability[i]:g}, expected a number from 0 to 1"
+            for i in wrong[:20]
+        ]
+    pairs, pair = np.unique(np.stack([action, state]), axis=1, return_inverse=True)
+    total = np.bincount(pair.ravel(), probability)
+    off = np.flatnonzero((total != 0) & (np.abs(total - 1) > SUM_TOLERANCE))
+    problems = [
+        f"{name(int(pairs[1, i]), int(pairs[0, i]))}: probabilities sum to {total[i]:.9g}, expected 1" for i in off[:20]
+    ]
+    more = [f"… and {len(off) - 20} more pairs whose probabilities do not sum to 1"] if len(off) > 20 else []
+    return problems + more

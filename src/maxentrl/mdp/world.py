@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -20,13 +21,15 @@ class GridGeometry:
 
     Attributes:
         state_of_cell: state number of each cell, (rows, columns), -1 for walls.
-        cell_size: metres a cell.
-        origin: (x, y) in metres of the map's upper left corner.
+        cell_size: side of a cell in ``unit``.
+        origin: (x, y) in ``unit`` of the map's upper left corner.
+        unit: of lengths, ``"m"``; ``"cells"`` where nobody said how large a cell is.
     """
 
     state_of_cell: Int[np.ndarray, "rows columns"]
     cell_size: float = 1.0
     origin: tuple[float, float] = (0.0, 0.0)
+    unit: Literal["m", "cells"] = "m"
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -42,7 +45,7 @@ class GridGeometry:
 
     @property
     def position(self) -> Float[np.ndarray, "S 2"]:
-        """(x, y) of the centre of each state's cell, in metres."""
+        """(x, y) of the centre of each state's cell, in ``unit``."""
         return (self.cell_of_state[:, ::-1] + 0.5) * self.cell_size + np.asarray(self.origin)
 
     def to_map(self, values: np.ndarray, outside: float = np.nan) -> Float[np.ndarray, "rows columns"]:

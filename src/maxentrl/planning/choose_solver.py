@@ -15,6 +15,7 @@ from maxentrl.planning.policy_iteration import SoftPolicyIteration
 from maxentrl.planning.problem import SoftProblem
 from maxentrl.planning.solution import SoftSolution
 from maxentrl.planning.value_iteration import SoftValueIteration
+from maxentrl.status import Failure, Status
 
 SECONDS_A_LINK = 2e-9
 """Time of a backup for each link of a pair to a successor: 4.5 ms for 1M states × 8 moves in float32, doubled."""
@@ -85,8 +86,17 @@ def choose_solver(problem: SoftProblem) -> SolverChoice:
 
 
 def solve(problem: SoftProblem) -> SoftSolution:
-    """Solve a problem with the solver of :func:`choose_solver`; raises as that solver does."""
-    return choose_solver(problem).solver.solve(problem)
+    """Solve a problem with the solver of :func:`choose_solver`; raises as that solver does.
+
+    Where the linear system in exp(V/τ) is not accurate enough, soft value iteration takes its place.
+    """
+    solver = choose_solver(problem).solver
+    try:
+        return solver.solve(problem)
+    except Failure as failure:
+        if failure.status is not Status.INACCURATE_SOLVE or not isinstance(solver, LinearSystem):
+            raise
+    return SoftValueIteration().solve(problem)
 
 
 def _discounted(problem: SoftProblem, discount: float, factorises: bool) -> SolverChoice:

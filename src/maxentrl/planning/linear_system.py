@@ -122,7 +122,8 @@ def _solve_absorbed(links: Links, problem: SoftProblem) -> SoftSolution:
     pattern = links.pattern
     ends = np.flatnonzero(problem.ends)
     end_value = np.asarray(problem.reward.terminal)[ends] / problem.temperature
-    potential = links.potential(ends, end_value)
+    everywhere = np.ones(len(problem.ends), bool)
+    potential = links.within(~problem.ends, everywhere).potential(ends, end_value)
     arrives = ~np.isneginf(potential)
     if not (arrives & ~problem.ends).any():
         names = ", ".join(problem.mdp.state_name(int(goal)) for goal in ends[:8])

@@ -34,7 +34,10 @@ def summed_pairs(
         u, d = each
         level = jnp.where(jnp.isneginf(u), 0.0, u)
         rows = backup.action_values(u, backup.weight)
-        return [old + d * jnp.exp(row - level) for old, row in zip(total, rows, strict=True)], None
+        return [
+            old + jnp.where(d == 0, 0.0, d * jnp.exp(jnp.where(d == 0, 0.0, row - level)))
+            for old, row in zip(total, rows, strict=True)
+        ], None
 
     nothing = [jnp.zeros_like(jnp.asarray(values)[0]) for _ in backup.weight]
     return jnp.stack(list(jax.lax.scan(add, nothing, (values, mass))[0]))

@@ -1,4 +1,4 @@
-"""Map pictures: visits over the scene, the reward, and the demonstrations, each with a scale bar in metres."""
+"""Map pictures: visits over the scene, the reward, and the demonstrations, each with a scale bar."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from maxentrl.plots.figure import (
     new_axes,
     quiet_legend,
 )
+from maxentrl.plots.goal_labels import goal_labels, place_labels
 from maxentrl.status import InvalidInput
 
 Image = Float[np.ndarray, "H W *C"] | UInt8[np.ndarray, "H W *C"]
@@ -258,22 +259,11 @@ def _goals(ax: Axes, result: VisitPicture) -> None:
         place = result.scene.geometry.position[result.true_goal]
         ax.scatter(*place, s=170, marker="*", color=PALETTE[2], edgecolor="white", lw=1.0, zorder=8, label="true goal",
                    clip_on=False)  # fmt: skip
-    order = np.argsort(size)[::-1][:8]
-    labels = result.goal_labels or tuple(str(number + 1) for number in range(len(position)))
-    left, right, bottom, top = result.scene.extent
-    apart, told = np.array([0.07 * (right - left), 0.04 * abs(bottom - top)]), np.zeros((0, 2))
-    for goal in order:
-        crowded = (np.abs(told - position[goal]) < apart).all(axis=1).any()
-        if crowded or (probability is not None and probability[goal] < 0.01):
-            continue
-        told = np.vstack([told, position[goal]])
-        share = "" if probability is None else f"  {100 * probability[goal]:.0f} %"
-        x, y = position[goal]
-        across = "right" if x > left + 0.82 * (right - left) else "left"
-        shift = (-12 if across == "right" else 12, 0)
+    labels = goal_labels(position, result.goal_labels, probability, result.scene.geometry.cell_size)
+    for label in place_labels(ax, labels):
         ax.annotate(
-            f"{labels[goal]}{share}", (x, y), shift, textcoords="offset points", ha=across, va="center", fontsize=SMALL,
-            color=INK, fontweight="bold", zorder=9, path_effects=halo(3.0), annotation_clip=True,
+            label.text, label.position, label.shift, textcoords="offset points", ha=label.across, va="center",
+            fontsize=SMALL, color=INK, fontweight="bold", zorder=9, path_effects=halo(3.0), annotation_clip=True,
         )  # fmt: skip
 
 
@@ -285,7 +275,7 @@ def _scale_bar(ax: Axes, scene: Scene) -> None:
     ax.plot([right - length, right], [-0.025, -0.025], color=INK, lw=3, solid_capstyle="butt", transform=below,
             clip_on=False)  # fmt: skip
     ax.text(
-        right - 1.08 * length, -0.025, f"{length:g} m", ha="right", va="center", fontsize=SMALL, color=INK,
+        right - 1.08 * length, -0.025, f"{length:g} {scene.geometry.unit}", ha="right", va="center", fontsize=SMALL, color=INK,
         fontweight="bold", transform=below,
     )  # fmt: skip
 

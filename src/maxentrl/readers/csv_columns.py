@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import itertools
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from maxentrl.status import InvalidInput
 LISTED = 20
 """Mistakes of one kind that are listed before the rest are only counted."""
 DELIMITERS = (",", ";", "\t")
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 NO_RENAMING: Mapping[str, str] = {}
 
 
@@ -29,12 +31,14 @@ class CsvColumns:
         path: the file, for messages.
         text: the cells of each column without surrounding blanks.
         rows: row of the file of each entry, from 1, the header being the first.
+        delimiter: what separates cells.
         warnings: what was assumed in reading.
     """
 
     path: Path
     text: Mapping[str, Sequence[str]]
     rows: Int[np.ndarray, " N"]
+    delimiter: str = ","
     warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -46,16 +50,33 @@ class CsvColumns:
     def numbers(self, name: str, blank: float | int | None = None) -> Float[np.ndarray, " N"]:
         """A column as finite numbers; empty cells as ``blank``, where that is given.
 
+        Where commas do not separate the cells, a column may have decimal commas, and then has no decimal points.
+
         Raises:
-            InvalidInput: cells that are not finite numbers, by row.
+            InvalidInput: cells that are not finite numbers, by row; decimal commas that may mean something else, by
+                column.
         """
         cells = self.text[name] if blank is None else [cell or str(blank) for cell in self.text[name]]
         try:
             values = np.fromiter(map(float, cells), float, len(cells))
         except ValueError:
-            values = np.array([_number(cell) for cell in cells])
+            values = np.array([_number(cell) for cell in self._with_points(name, cells)])
         self.refuse(name, ~np.isfinite(values), "expected a finite number, with a decimal point")
         return values
+
+    def _with_points(self, name: str, cells: Sequence[str]) -> Sequence[str]:
+        """Cells with decimal points in place of their commas."""
+        commas = [i for i, cell in enumerate(cells) if DECIMAL_COMMA.fullmatch(cell)]
+        if not commas:
+            return cells
+        if self.delimiter == "," or any("." in cell for cell in cells):
+            first = commas[0]
+            raise InvalidInput(
+                f"{self.path}, column {name}: {len(commas)} cells have a comma ('{cells[first]}' in row "
+                f"{self.rows[first]}): write all numbers with a decimal point, or separate the cells by semicolons and "
+                "write all numbers of the column with a decimal comma, without marks between thousands"
+            )
+        return [cell.replace(",", ".") if DECIMAL_COMMA.fullmatch(cell) else cell for cell in cells]
 
     def whole_numbers(self, name: str, blank: int | None = None) -> Int[np.ndarray, " N"]:
         """A column as integers. Raises like :meth:`numbers`."""
@@ -119,7 +140,7 @@ def read_columns(
     if not len(rows):
         raise InvalidInput(f"{path} has a header and no rows: expected at least one")
     stripped = {name: list(map(str.strip, column)) for name, column in zip(header, columns, strict=True)}
-    return CsvColumns(path, stripped, rows, warnings)
+    return CsvColumns(path, stripped, rows, delimiter, warnings)
 
 
 def read_header(path: str | Path, known: Sequence[str], renamed: Mapping[str, str] = NO_RENAMING) -> tuple[str, ...]:

@@ -247,7 +247,8 @@ def _resampled(
 ) -> tuple[np.ndarray, np.ndarray]:
     if interval is None:
         return t, points
-    times = np.minimum(t[0] + interval * np.arange(round((t[-1] - t[0]) / interval) + 1), t[-1])
+    steps = int(np.ceil((t[-1] - t[0]) / interval - 1e-9))  # the last position counts, however short the last step is
+    times = np.minimum(t[0] + interval * np.arange(steps + 1), t[-1])
     return times, np.stack([np.interp(times, t, coordinate) for coordinate in points.T], axis=1)
 
 

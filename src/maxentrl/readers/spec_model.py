@@ -45,8 +45,8 @@ class GridWorld(Table):
     """Names of the layers of a stacked array, or a text file with one name a line."""
     cell: Annotated[int, Field(ge=1)] = 1
     """Pixels a side that are pooled into one cell by their mean."""
-    cell_size: Positive = 1.0
-    """Side of a cell in metres, after pooling."""
+    cell_size: Positive | None = None
+    """Side of a cell in metres, after pooling. Without it the side is 1 and lengths are given in cells."""
     walls: str | LayerThreshold | None = None
     """Where nobody can walk: a file whose non-zero pixels are walls, or `{layer = "building", above = 0.5}`, which takes
     the layer out of the features."""
@@ -72,7 +72,10 @@ class TableWorld(Table):
     kind: Literal["table"]
     """`"table"`."""
     transitions: str
-    """CSV with columns `state, action, next_state, probability`."""
+    """CSV with columns `state, action, next_state, probability`; or `"estimate"`: from the counts of the demonstrations'
+    own moves, whose files (columns `trajectory, step, state, action`) then say which states and actions there are."""
+    prior_count: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """With `"estimate"`, added to the count of each next state seen to follow the state under any action."""
     features: str | None = None
     """CSV with a column `state`, optionally `action`, and one column a feature."""
     terminal: tuple[str | int, ...] = ()
@@ -103,7 +106,17 @@ WorldTable: TypeAlias = Annotated[GridWorld | TableWorld | GymnasiumWorld | Plaz
 
 
 class FileDemonstrations(Table):
-    """Walks read from files."""
+    """Walks read from files.
+
+    All CSV files, also those of table worlds, have a header. Cells are separated by commas, semicolons or tabs, whichever
+    the header has most of; line ends are those of any system; text is UTF-8 or UTF-16, with or without its mark, and else
+    read as Latin-1 with a warning. Numbers have a decimal point. Where semicolons or tabs separate the cells, as
+    spreadsheets in many countries write them, a column may have decimal commas throughout (`99,934`), without marks
+    between thousands. Columns come in any order, and so do rows: those of a walk are sorted by `step` or `t`. A missing
+    `step` is a gap, treated as `impossible` says; between positions a gap is bridged by a straight line and reported.
+    `goal` names the state that a walk heads for, and `censored` (true or false) marks a walk that was not seen to its
+    end: it needs `objective = "likelihood"`, and a goal of its own or under `time.goals`.
+    """
 
     kind: Literal["files"] = "files"
     """`"files"`; may be left out."""

@@ -64,8 +64,11 @@ def read_table_world(
         )
     except InvalidInput as error:
         raise InvalidInput([f"{transitions}: {problem}" for problem in error.problems]) from error
-    if features is None:
-        return world, report
+    return (world, report) if features is None else with_features(world, features, report)
+
+
+def with_features(world: World, features: str | Path, report: Report) -> tuple[World, Report]:
+    """A table world with the features of a file; raises like :func:`read_features_csv`."""
     columns, more = read_features_csv(features, world.mdp)
     return World(world.mdp, columns.state, columns.pair), Report(
         report.used, (*report.dropped, *more.dropped), (*report.warnings, *more.warnings)

@@ -59,6 +59,20 @@ def read_trajectories_csv(
         InvalidInput: what :func:`maxentrl.readers.csv_columns.read_columns` refuses; unknown states and actions, by row
             with the most similar name; what ``impossible`` refuses; no trajectory left.
     """
+    kept, report = read_recorded_csv(path, world, impossible=impossible, sampling=sampling, columns=columns)
+    kept, moves = check_moves(world.mdp, kept, impossible)
+    return kept, report.then(moves)
+
+
+def read_recorded_csv(
+    path: str | Path,
+    world: World,
+    *,
+    impossible: Refuse | DropTrajectory | MendNearest = REFUSE,
+    sampling: Sampling = EVERY_ROW,
+    columns: Mapping[str, str] = NO_RENAMING,
+) -> tuple[Trajectories, Report]:
+    """The same as recorded: whether the world offers the moves is not looked at, and no action is inferred."""
     header = read_header(path, ("state", "x", "y"), columns)
     has_positions = "state" not in header and "x" in header and "y" in header
     required = ("trajectory", "t", "x", "y") if has_positions else ("trajectory", "step", "state")
@@ -76,9 +90,7 @@ def read_trajectories_csv(
     if isinstance(impossible, Refuse):
         refuse(tuple(names), reasons, ROWS_CURE)
     found = _trajectories(states, actions, lengths, names, about)
-    kept, report = _without(found, reasons, Report(len(found), (), (*table.warnings, *warnings)))
-    kept, moves = check_moves(world.mdp, kept, impossible)
-    return kept, report.then(moves)
+    return _without(found, reasons, Report(len(found), (), (*table.warnings, *warnings)))
 
 
 def _trajectories(

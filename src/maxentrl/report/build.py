@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from maxentrl.forecast.scores import MODEL, Summary
+from maxentrl.forecast.scores import DISTANCES, MODEL, Summary
 from maxentrl.report.leave_one_out import score_grids, walk_pictures
 from maxentrl.report.page import Cell, Coefficient, Fact, Grid, Page, shown
 from maxentrl.report.pictures import draw_pictures
@@ -22,10 +22,10 @@ PAGE = "report.html"
 SCORES = {
     "nll_next": "next step, nats",
     "nll_ahead": "any step ahead, nats",
-    "ade_mean": "ADE, m",
-    "fde_mean": "FDE, m",
-    "ade_best": "best-of-K ADE, m",
-    "hausdorff": "Hausdorff, m",
+    "ade_mean": "ADE",
+    "fde_mean": "FDE",
+    "ade_best": "best-of-K ADE",
+    "hausdorff": "Hausdorff",
     "goal_probability": "p(true goal)",
 }
 """Columns of the table of scores."""
@@ -157,7 +157,11 @@ def _scores(evaluation: Evaluation) -> Grid | None:
         "the true goal. The shortest path and constant velocity say one path and no probabilities. ADE and FDE: distance of "
         "the expected positions, on average and at the end; best-of-K: the nearest of the paths drawn."
     )
-    return Grid(("seen", "forecast by", *(SCORES[name] for name in names)), tuple(rows), ours, note)
+    return Grid(("seen", "forecast by", *(_heading(name, evaluation.unit) for name in names)), tuple(rows), ours, note)
+
+
+def _heading(name: str, unit: str) -> str:
+    return f"{SCORES[name]}, {unit}" if name in DISTANCES else SCORES[name]
 
 
 def _data(fit: FitRecord) -> list[Fact]:

@@ -103,4 +103,6 @@ def _bars(job: Job, one: WalkMap, history: np.ndarray, number: int) -> Picture:
         title=f"Belief about the goal of {one.walk}"[:70],
     )
     caption = "What the model, learnt from the other walks, believes about the goal after each step seen."
-    return Picture("Where is it going?", caption, picture_bytes(goal_bars, result, RESOLUTION), f"walk-{number + 1}-goals.png")
+    return Picture(
+        "Where is it going?", caption, picture_bytes(goal_bars, result, RESOLUTION), f"walk-{number + 1}-goals.png"
+    )

@@ -16,6 +16,8 @@ from maxentrl.rewards.reward import AbstractReward
 from maxentrl.status import InvalidInput
 
 Columns = Mapping[str, np.ndarray]
+LARGEST, SMALLEST = 1e100, 1e-100
+"""Sizes between which the greatest entry of a feature must lie, so that its square is a number."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -85,6 +87,12 @@ def _check(names: tuple[str, ...], n_actions: int, state: Columns, pair: Columns
             problems.append(
                 f"{kind} feature '{name}' has shape {column.shape}: expected {'(A, S)' if rank == 2 else '(S,)'}"
             )
+        elif np.abs(column).max(initial=0.0) > LARGEST and np.isfinite(column).all():
+            problems.append(
+                f"feature '{name}' reaches {np.abs(column).max():g}: rescale it; squares of it must be finite"
+            )
+        elif column.any() and np.abs(column).max() < SMALLEST:
+            problems.append(f"feature '{name}' is nowhere above {np.abs(column).max():g}: rescale it to everyday sizes")
         elif not np.isfinite(column).all():
             where = int(np.argwhere(~np.isfinite(column))[0][-1])
             problems.append(

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.mdp.checks import FeatureReport, can_reach, check_mdp, feature_report, reachable_from
 from maxentrl.mdp.time import ToGoal
-from maxentrl.readers.spec_model import Spec
-from maxentrl.runs.demonstrations import goal_states
-from maxentrl.runs.job import Job, read_job
-from maxentrl.runs.reward import make_prior, parameter_space
+from maxentrl.readers.spec_model import FileDemonstrations, Spec
+from maxentrl.runs.demonstrations import goal_states, read_demonstrations, read_walks
+from maxentrl.runs.inputs import demonstration_files
+from maxentrl.runs.job import Job
+from maxentrl.runs.reward import make_prior, make_reward, parameter_space
+from maxentrl.runs.states import make_time
+from maxentrl.runs.world import read_scene
+from maxentrl.status import InvalidInput
+
+T = TypeVar("T")
 
 CORRELATED = 0.5
 """Correlation below which features are not said to go together."""
@@ -35,6 +42,7 @@ class Checked:
     """What was found.
 
     Attributes:
+        loss: that many walks were left out and mostly why; empty where few were.
         counts: sizes by name.
         features: ranges and correlations.
         dropped: (walk, why).
@@ -42,6 +50,7 @@ class Checked:
         problems: what must be mended before a fit.
     """
 
+    loss: str
     counts: dict[str, int | float | str]
     features: tuple[FeatureLine, ...]
     dropped: tuple[tuple[str, str], ...]
@@ -57,22 +66,51 @@ def check_spec(spec: Spec, *, seed: int | None = None) -> Checked:
     """Read all that a specification names and look at it.
 
     Raises:
-        InvalidInput: what cannot even be read, every problem of it.
+        InvalidInput: what cannot even be read: every problem of the world; or of time, reward and demonstrations.
     """
-    job = read_job(spec, seed=seed)
-    parameter_space(spec.reward, job.reward.names)
-    make_prior(spec.reward, job.reward.names)
+    job = _read(spec, seed)
     world = job.scene.world
     known = {*world.state_features, *world.pair_features}
     features = feature_report(world, [name for name in job.reward.names if name in known])
     reports = (job.scene.report, job.report)
     return Checked(
+        loss=job.loss,
         counts={**job.counts, **_reach(job)},
         features=_lines(features),
         dropped=tuple(entry for report in reports for entry in report.dropped),
         warnings=(*(w for report in reports for w in report.warnings), *features.warnings),
         problems=(*check_mdp(world.mdp), *features.problems),
     )
+
+
+def _read(spec: Spec, seed: int | None) -> Job:
+    """The job, or the problems of all parts together that can be read without one another."""
+    problems: list[str] = []
+
+    def attempt(part: Callable[[], T]) -> T | None:
+        try:
+            return part()
+        except InvalidInput as error:
+            problems.extend(error.problems)
+            return None
+
+    scene = attempt(lambda: read_scene(spec))
+    if scene is None:
+        attempt(lambda: demonstration_files(spec))
+        raise InvalidInput(list(dict.fromkeys(problems)))
+    time = attempt(lambda: make_time(spec.time, scene.world))
+    reward = attempt(lambda: make_reward(spec.reward, scene.world))
+    if reward is not None:
+        attempt(lambda: parameter_space(spec.reward, reward.names))
+        attempt(lambda: make_prior(spec.reward, reward.names))
+    found, table = None, spec.demonstrations
+    if table is not None and time is not None and reward is not None:
+        found = attempt(lambda: read_demonstrations(spec, scene, time, reward, seed=seed))
+    elif isinstance(table, FileDemonstrations) and time is not None:
+        attempt(lambda: read_walks(spec, table, scene.world, time))
+    if problems or time is None or reward is None:
+        raise InvalidInput(list(dict.fromkeys(problems)))
+    return Job(spec, scene, time, reward, found)
 
 
 def _reach(job: Job) -> dict[str, int | float | str]:

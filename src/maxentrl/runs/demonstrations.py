@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
-from maxentrl.demos.checks import check_trajectories
+from maxentrl.demos.checks import MISSED, check_trajectories
 from maxentrl.demos.counts import FeatureCounts
-from maxentrl.demos.report import CutAtGoal, DropTrajectory, MendNearest, Refuse, Report
+from maxentrl.demos.report import CutAtGoal, DropTrajectory, Refuse, Report
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.mdp.time import Time, ToGoal
 from maxentrl.mdp.world import World
@@ -20,15 +22,22 @@ from maxentrl.readers.spec_model import CountedDemonstrations, FileDemonstration
 from maxentrl.readers.tracks import read_tracks
 from maxentrl.readers.trajectories import read_trajectories_csv
 from maxentrl.rewards.linear import LinearReward
-from maxentrl.runs.inputs import demonstration_files
+from maxentrl.runs.inputs import IMPOSSIBLE, demonstration_files
 from maxentrl.runs.simulate import simulate
 from maxentrl.runs.world import Scene
 from maxentrl.status import InvalidInput
 
 TRAINING = "train"
 """The word in the column ``split`` for walks that are fitted; all others are held out."""
-IMPOSSIBLE = {"refuse": Refuse(), "drop": DropTrajectory(), "nearest": MendNearest()}
 GOAL_PASSING = {"refuse": Refuse(), "cut": CutAtGoal(), "drop": DropTrajectory()}
+
+
+TOLERATED_LOSS = 0.2
+"""Share of the walks that may be left out before that is said first of all."""
+BIAS = (
+    "walks that never reach a goal are left out, and those that arrive are no fair sample of all: mark the others in a "
+    'column `censored` and set objective = "likelihood" under [fit]'
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,11 +48,13 @@ class Demonstrations:
         train: walks, or counts, that are fitted.
         held_out: walks that are not; None where there are none.
         report: what was used and what was left out.
+        loss: that many walks were left out and mostly why, in one sentence; empty where few were.
     """
 
     train: Trajectories | FeatureCounts
     held_out: Trajectories | None
     report: Report
+    loss: str = ""
 
 
 def read_demonstrations(
@@ -62,20 +73,50 @@ def read_demonstrations(
         return Demonstrations(counts, None, report)
     seed = table.seed if seed is None else seed
     if isinstance(table, FileDemonstrations):
-        walks, report = _read(spec, table, world)
-        walks, more = check_trajectories(
-            world.mdp,
-            walks,
-            time,
-            impossible=IMPOSSIBLE[table.impossible],
-            early=GOAL_PASSING[table.goal_passing],
-        )
-        report = report.then(more)
+        walks, report = read_walks(spec, table, world, time)
     else:
         walks = simulate(spec, table, scene, time, reward, seed=seed)
         report = Report(len(walks))
     train, held_out = split(walks, table.held_out, seed)
-    return Demonstrations(train, held_out, report)
+    missed = any(reason.startswith(MISSED) for _, reason in report.dropped)
+    report = dataclasses.replace(report, warnings=(*([BIAS] if missed else []), *report.warnings))
+    return Demonstrations(train, held_out, report, loss_of(report))
+
+
+def loss_of(report: Report) -> str:
+    """How many walks were left out and the most frequent reason, where those are more than ``TOLERATED_LOSS``."""
+    lost = len(report.dropped)
+    total = lost + report.used
+    if lost <= TOLERATED_LOSS * total:
+        return ""
+    kinds = Counter(_kind(reason) for _, reason in report.dropped)
+    (kind, often) = kinds.most_common(1)[0]
+    example = next(reason for _, reason in report.dropped if _kind(reason) == kind)
+    share = "each" if often == lost else f"{often} of them"
+    bias = f"; {BIAS}" if example.startswith(MISSED) else ""
+    return f"{lost} of {total} walks were left out: {share} {example}{bias}"
+
+
+def _kind(reason: str) -> str:
+    """A reason without the goals, steps and states of one walk."""
+    return re.sub(r"\([^)]*\)|\d+", "", reason)
+
+
+def _refuse_single(report: Report) -> None:
+    loss = loss_of(report)
+    if loss and report.used < 2:
+        raise InvalidInput([loss, f"{report.used} is left: a fit needs at least two walks; mend the others"])
+
+
+def read_walks(spec: Spec, table: FileDemonstrations, world: World, time: Time) -> tuple[Trajectories, Report]:
+    """The walks of files, checked against world and time; raises like :func:`read_demonstrations`."""
+    walks, report = _read(spec, table, world)
+    walks, more = check_trajectories(
+        world.mdp, walks, time, impossible=IMPOSSIBLE[table.impossible], early=GOAL_PASSING[table.goal_passing]
+    )
+    report = report.then(more)
+    _refuse_single(report)
+    return walks, report
 
 
 def make_sampling(spec: Spec, table: FileDemonstrations) -> Sampling:

@@ -12,8 +12,8 @@ from maxentrl.forecast.detection_errors import DetectionErrors, estimate_errors
 from maxentrl.forecast.filtering import GaussianDetections
 from maxentrl.readers.spec_model import FileDemonstrations
 from maxentrl.readers.tracks import Detections, read_tracks
-from maxentrl.runs.demonstrations import IMPOSSIBLE, make_sampling
-from maxentrl.runs.inputs import demonstration_files
+from maxentrl.runs.demonstrations import make_sampling
+from maxentrl.runs.inputs import IMPOSSIBLE, demonstration_files
 from maxentrl.runs.job import Job
 
 

@@ -48,11 +48,21 @@ class Evaluation:
     scores: tuple[Score, ...]
     summaries: tuple[Summary, ...]
 
+    @property
+    def unit(self) -> str:
+        """Of distances: ``"m"``, or ``"cells"`` where nobody said how large a cell is."""
+        return "m" if any(score.cell_size is not None for score in self.scores) else "cells"
+
     def as_data(self) -> dict[str, Any]:
         """Plain data for JSON, the single rows left out."""
         kept = {name: getattr(self, name) for name in ("held_out", "walks", "decisions")}
         likelihood = {"nats_per_decision": self.nats_per_decision, "uniform_nats": self.uniform_nats}
-        return {**kept, **likelihood, "forecasts": [dataclasses.asdict(row) for row in self.summaries]}
+        return {
+            **kept,
+            **likelihood,
+            "unit": self.unit,
+            "forecasts": [dataclasses.asdict(row) for row in self.summaries],
+        }
 
 
 def evaluate(job: Job, parameters: Float[np.ndarray, " K"], *, seed: int = 0) -> Evaluation:

@@ -154,5 +154,5 @@ def fit_record(fit: Fit, job: Job, before: Checkpoint | None) -> FitRecord:
         table=tuple(CoefficientRow(**dataclasses.asdict(row), truth=truth.get(row.name)) for row in fit.table()),
         data=job.counts,
         dropped=job.report.dropped,
-        warnings=job.report.warnings,
+        warnings=(*job.scene.report.warnings, *job.report.warnings),
     )

@@ -9,17 +9,23 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from maxentrl.demos.report import Report
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.forecast.goals import Belief, GoalForecaster
 from maxentrl.forecast.paths import most_likely_path, sample_paths
 from maxentrl.forecast.visits import VisitsAhead, expected_steps, visits_ahead
+from maxentrl.mdp.time import ToGoal
 from maxentrl.readers.spec_model import FileDemonstrations
+from maxentrl.readers.tracks import read_tracks
 from maxentrl.readers.trajectories import read_trajectories_csv
-from maxentrl.runs.demonstrations import IMPOSSIBLE, make_sampling
+from maxentrl.runs.demonstrations import make_sampling
+from maxentrl.runs.inputs import IMPOSSIBLE
 from maxentrl.runs.job import Job
 from maxentrl.runs.outlook import make_forecaster
 from maxentrl.status import InvalidInput
 
+LEAST_CHANCE = "0.0001"
+"""Smaller probabilities are told to be below it."""
 MOST_STEPS = 10_000
 """Steps ahead that arrival is looked for at most."""
 
@@ -40,8 +46,8 @@ class Place:
     Attributes:
         seconds: from now.
         description: for people.
-        mean: expected position (x, y) in metres, or None without a map.
-        spread: root mean square distance from it, in metres, or None.
+        mean: expected position (x, y) in metres (in cells, where their size is not known), or None without a map.
+        spread: root mean square distance from it, or None.
         states: the most probable states.
         probabilities: of these.
     """
@@ -64,8 +70,9 @@ class WalkForecast:
         moves: seen so far.
         jumps: of these, moves that no goal explains.
         goals: candidates, the most probable first.
-        expected_seconds: mean time to arrival.
-        median: time by which it has arrived half of the time, in words.
+        expected_seconds: mean time to arrival at whichever goal, exactly; below the median where a near goal is less
+            probable than far ones together.
+        median: time by which it has arrived half of the time, in words; over the same walks as the mean.
         ahead: where it will be at the times asked for.
         most_likely: states of the most probable path to the most probable goal.
         samples: states of drawn paths, one row a path.
@@ -98,23 +105,31 @@ class Forecasts:
 def forecast_given(job: Job, parameters: Float[np.ndarray, " K"], file: Path, *, seed: int = 0) -> Forecasts:
     """Forecasts from the walks so far in a file, whose rows are read as those of the demonstrations.
 
+    Of tracks the positions ``x y`` count; detections are not filtered here.
+
     Raises:
-        InvalidInput: walks that cannot be read or are impossible, by row.
+        InvalidInput: time that is not to a goal, walks that cannot be read or are impossible, by row.
         Failure: the weights have no soft values, or no goal can be reached.
     """
-    table = job.spec.demonstrations
-    given = table if isinstance(table, FileDemonstrations) else FileDemonstrations(files=str(file))
-    walks, report = read_trajectories_csv(
-        file,
-        job.scene.world,
-        impossible=IMPOSSIBLE[given.impossible],
-        sampling=make_sampling(job.spec, given),
-        columns=given.columns,
-    )
+    if not isinstance(job.time, ToGoal):
+        raise InvalidInput(
+            f'a forecast is of where a walk goes: it needs [time] kind = "to-goal", not "{job.spec.time.kind}"'
+        )
+    walks, report = _read(job, file)
     forecaster = make_forecaster(job, parameters)
     found = tuple(_forecast(job, forecaster, walks, i, seed + i) for i in range(len(walks)))
     dropped = tuple(f"walk {name} was dropped: {why}" for name, why in report.dropped)
     return Forecasts(found, (*dropped, *report.warnings))
+
+
+def _read(job: Job, file: Path) -> tuple[Trajectories, Report]:
+    table = job.spec.demonstrations
+    given = table if isinstance(table, FileDemonstrations) else FileDemonstrations(files=str(file))
+    world, impossible, sampling = job.scene.world, IMPOSSIBLE[given.impossible], make_sampling(job.spec, given)
+    if given.format == "tracks":
+        walks, _, report = read_tracks([file], world, impossible=impossible, sampling=sampling)
+        return walks, report
+    return read_trajectories_csv(file, world, impossible=impossible, sampling=sampling, columns=given.columns)
 
 
 def _forecast(job: Job, forecaster: GoalForecaster, walks: Trajectories, index: int, seed: int) -> WalkForecast:
@@ -157,17 +172,23 @@ def _median(ahead: VisitsAhead, seconds_per_step: float) -> str:
     )
 
 
+def chance_text(chance: float, digits: int = 4) -> str:
+    """A probability for people, to this many significant digits."""
+    return f"< {LEAST_CHANCE}" if 0 < chance < float(LEAST_CHANCE) else f"{chance:.{digits}g}"
+
+
 def _place(job: Job, ahead: VisitsAhead, step: int, seconds: float) -> Place:
     chance = ahead.distribution[step]
     best = np.argsort(-chance, kind="stable")[:5]
     names = tuple(job.scene.state_name(int(state)) for state in best)
     probabilities = tuple(float(chance[state]) for state in best)
-    likeliest = f"most likely {names[0]} (probability {probabilities[0]:.2g})"
+    likeliest = f"most likely {names[0]} (probability {chance_text(probabilities[0], 2)})"
     geometry = job.scene.world.geometry
     if geometry is None:
         return Place(seconds, likeliest, None, None, names, probabilities)
     position = geometry.position
     mean = chance @ position
     spread = float(np.sqrt(chance @ ((position - mean) ** 2).sum(1)))
-    text = f"near x = {mean[0]:.1f} m, y = {mean[1]:.1f} m, give or take {spread:.1f} m; {likeliest}"
+    unit = geometry.unit
+    text = f"near x = {mean[0]:.1f} {unit}, y = {mean[1]:.1f} {unit}, give or take {spread:.1f} {unit}; {likeliest}"
     return Place(seconds, text, (float(mean[0]), float(mean[1])), spread, names, probabilities)

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from maxentrl.demos.report import DropTrajectory, MendNearest, Refuse
 from maxentrl.readers.spec_model import CountedDemonstrations, FileDemonstrations, GridWorld, Spec, TableWorld
 from maxentrl.status import InvalidInput
+
+ESTIMATE = "estimate"
+"""Transitions of a table world that come from the demonstrations."""
+IMPOSSIBLE = {"refuse": Refuse(), "drop": DropTrajectory(), "nearest": MendNearest()}
+"""What is done with walks that the world does not offer, as a specification says it."""
 
 
 def input_files(spec: Spec) -> list[Path]:
@@ -17,7 +23,8 @@ def input_files(spec: Spec) -> list[Path]:
         found = [layers] if isinstance(layers, str) else list(layers)
         found += [name for name in (table.names, table.walls, table.picture) if isinstance(name, str)]
     elif isinstance(table, TableWorld):
-        found = [table.transitions, *([table.features] if table.features else [])]
+        given = () if table.transitions == ESTIMATE else (table.transitions,)
+        found = [*given, *([table.features] if table.features else [])]
     return [*(spec.path(name) for name in found), *demonstration_files(spec)]
 
 

@@ -50,6 +50,11 @@ class Job:
         return Report(0) if self.demonstrations is None else self.demonstrations.report
 
     @property
+    def loss(self) -> str:
+        """That many walks were left out and mostly why; empty where few were."""
+        return "" if self.demonstrations is None else self.demonstrations.loss
+
+    @property
     def truth(self) -> Mapping[str, float]:
         """The weights that made the data, where known."""
         settings, planted = self.spec.reward.truth, self.spec.demonstrations

@@ -53,7 +53,7 @@ class Fold:
         uniform_nats: the same where all moves are alike.
         candidates: goals that it may have been going to.
         goal_known: whether its own goal is among them, because another walk ends there.
-        deviation: standard deviation of detections in x and y in metres, from the other walks; None without detections.
+        deviation: standard deviation of detections in x and y in cells, from the other walks; None without detections.
         clutter: share of detections that lie anywhere, from the other walks; None likewise.
         ignored: greatest probability, over its forecasts, of the goals left out as negligible.
         fit_seconds: taken by the fit.
@@ -145,8 +145,8 @@ class LeaveOneOut:
         x, y = (_range([fold.deviation[k] for fold in known if fold.deviation]) for k in (0, 1))
         clutter = _range([100 * (fold.clutter or 0.0) for fold in known])
         told = [
-            f"errors of detections, from the other walks: standard deviation {x} m across, {y} m down; {clutter} % lie "
-            "anywhere"
+            f"errors of detections, from the other walks: standard deviation {x} cells across, {y} down; {clutter} % "
+            "lie anywhere"
         ]
         told += [
             f"{part}: {count} of {len(self.folds)} walks had a detection by then"
@@ -224,6 +224,12 @@ def leave_one_out(
     return LeaveOneOut(tuple(folds), scores, tuple(run.maps), run.histories)
 
 
+def _in_cells(job: Job, lengths: tuple[float, float]) -> tuple[float, float]:
+    geometry = job.scene.world.geometry
+    size = 1.0 if geometry is None else geometry.cell_size
+    return lengths[0] / size, lengths[1] / size
+
+
 def _all_walks(job: Job) -> Trajectories:
     found = job.demonstrations
     if found is None or not isinstance(found.train, Trajectories):
@@ -286,7 +292,7 @@ class _Runner:
             uniform_nats=uniform_nats(job, one),
             candidates=len(goals),
             goal_known=own in goals,
-            deviation=None if errors is None else errors.standard_deviation,
+            deviation=None if errors is None else _in_cells(job, errors.standard_deviation),
             clutter=None if errors is None else errors.clutter,
             ignored=self.ignored,
             fit_seconds=fitted - begun,

@@ -12,6 +12,9 @@ from pathlib import Path
 from maxentrl.runs.files import CannotWrite
 from maxentrl.status import MaxentrlError
 
+LOCK = "lock"
+"""Name of the file in a run folder that says who holds it."""
+
 
 class RunInUse(MaxentrlError, RuntimeError):
     """Another process is writing to the run folder."""
@@ -28,7 +31,7 @@ def exclusive(folder: Path) -> Iterator[None]:
         RunInUse: a living process holds it, by its number and host.
         CannotWrite: the folder is not writable.
     """
-    path = folder / "lock"
+    path = folder / LOCK
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:

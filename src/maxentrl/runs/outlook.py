@@ -24,6 +24,8 @@ from maxentrl.status import InvalidInput
 
 GOALS_AT_ONCE = 256
 """Goals solved for together; more would only take memory."""
+WITHIN = 400.0
+"""Cost, over the temperature, up to which goals are solved for together: exp(V/τ) has to be in double precision."""
 OF_WALKS = ("ends", "ends-and-border")
 """Settings that make the ends of walks candidates."""
 
@@ -119,13 +121,46 @@ def goal_values(
     problem: SoftProblem, goals: Sequence[int], pattern: LinkPattern | None = None
 ) -> Float[np.ndarray, "G S"]:
     """V_g(s) of each goal, (G, S): one factorisation for many goals where the problem is linear, else one solve each."""
-    values = np.empty((len(goals), problem.mdp.n_states))
+    goals = [int(goal) for goal in goals]
     if not is_linear(problem):
-        for row, goal in zip(values, goals, strict=True):
-            row[:] = solve(dataclasses.replace(problem, time=ToGoal((int(goal),)))).values
-        return values
+        return np.stack([solve(dataclasses.replace(problem, time=ToGoal((goal,)))).values for goal in goals])
+    system = LinearSystem(pattern)
+    if len(goals) == 1 or not problem.mdp.transitions.deterministic or problem.reward.outcome is not None:
+        return _solved(system, problem, goals)
+    values, left = np.empty((len(goals), problem.mdp.n_states)), np.arange(len(goals))
+    while len(left):
+        centre = system.solve(dataclasses.replace(problem, time=ToGoal((goals[left[0]],)))).values
+        values[left[0]] = centre
+        costs = -centre[[goals[k] for k in left]] / problem.temperature
+        near = left[(costs < WITHIN) & (left != left[0])]
+        if -centre.min() / problem.temperature < WITHIN or not np.isfinite(centre).all():
+            near = left[1:]
+            values[near] = _solved(system, problem, [goals[k] for k in near])
+        elif len(near):
+            values[near] = _solved_near(system, problem, [goals[k] for k in near], centre)
+        left = np.setdiff1d(left[1:], near)
+    return values
+
+
+def _solved(system: LinearSystem, problem: SoftProblem, goals: Sequence[int]) -> Float[np.ndarray, "G S"]:
+    values = np.empty((len(goals), problem.mdp.n_states))
     for first in range(0, len(goals), GOALS_AT_ONCE):
-        chunk = tuple((int(goal),) for goal in goals[first : first + GOALS_AT_ONCE])
-        for k, solution in enumerate(LinearSystem(pattern).solve_goals(problem, chunk)):
+        chunk = tuple((goal,) for goal in goals[first : first + GOALS_AT_ONCE])
+        for k, solution in enumerate(system.solve_goals(problem, chunk)):
             values[first + k] = solution.values
     return values
+
+
+def _solved_near(
+    system: LinearSystem, problem: SoftProblem, goals: Sequence[int], centre: Float[np.ndarray, " S"]
+) -> Float[np.ndarray, "G S"]:
+    """Goals near one that is solved: with the reward shaped by its values, r + Φ(s') − Φ(s), costs are small everywhere,
+    and exp(V/τ) of all of them is in range for one factorisation; V_g = V'_g + Φ − Φ(g).
+    """
+    n_states = problem.mdp.n_states
+    states, pair = np.arange(n_states), np.array(problem.reward.pair, float)
+    for action in range(problem.mdp.n_actions):
+        following, _ = problem.mdp.transitions.successors_of(np.full(n_states, action), states)
+        pair[action] += centre[following[0]] - centre
+    shaped = dataclasses.replace(problem, reward=dataclasses.replace(problem.reward, pair=pair))
+    return _solved(system, shaped, goals) + centre - centre[list(goals)][:, None]

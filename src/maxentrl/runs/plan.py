@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import io
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,11 @@ def make_plan(job: Job, parameters: np.ndarray, *, start: str | None = None, goa
 
 def _time(job: Job, goal: str | None) -> Time:
     time = job.time
+    if goal is not None and not isinstance(time, ToGoal):
+        kind = "a finite horizon" if isinstance(time, Finite) else "a discount"
+        raise InvalidInput(
+            f'--goal ends a walk, and under {kind} nothing does: leave it out, or set [time] kind = "to-goal"'
+        )
     if isinstance(time, Finite) and time.horizon is None:
         raise InvalidInput("[time] lacks the key 'horizon': a plan needs to know how many decisions there are")
     if isinstance(time, ToGoal) and (goal is not None or time.goals is None):
@@ -110,13 +116,20 @@ def _start(job: Job, solution: SoftSolution, start: str | None) -> int | np.ndar
 
 
 def named_state(job: Job, label: str, place: str) -> int:
-    """A state given on the command line: an entrance, a name, a number, or ``row,column``."""
-    if label in job.scene.entrances:
-        return job.scene.entrances[label]
-    world: World = job.scene.world
-    cell = label.split(",")
-    if len(cell) == 2 and all(part.strip().isdigit() for part in cell):
-        return state_number(world, (int(cell[0]), int(cell[1])), place)
+    """A state given on the command line: an entrance, a name, a number, or a cell: ``0,40``, ``[0, 40]``."""
+    entrances = job.scene.entrances
+    if label in entrances:
+        return entrances[label]
+    try:
+        return _named(job.scene.world, label, place)
+    except InvalidInput:
+        near = difflib.get_close_matches(label, entrances, 1)
+        if near:
+            raise InvalidInput(f"{place}: '{label}' is not a state; did you mean '{near[0]}'?") from None
+        raise
+
+
+def _named(world: World, label: str, place: str) -> int:
     if world.mdp.state_names is None and label.isdigit():
         return state_number(world, int(label), place)
     return state_number(world, label, place)

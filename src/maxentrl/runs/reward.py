@@ -39,15 +39,30 @@ def make_reward(settings: Reward, world: World) -> LinearReward:
     Raises:
         InvalidInput: features that the world does not have, with the nearest that it has.
     """
-    state = _chosen(settings.features, world.state_features, "features")
-    pair = _chosen(settings.pair_features, world.pair_features, "pair_features")
+    state = _chosen(settings.features, world.state_features, "features", world.pair_features)
+    pair = _chosen(settings.pair_features, world.pair_features, "pair_features", world.state_features)
     if settings.constant:
         if CONSTANT in {*state, *pair}:
             raise InvalidInput(
                 f"[reward] constant = true: the world has a feature '{CONSTANT}' already; list it under features instead"
             )
         pair = {**pair, CONSTANT: np.ones((world.mdp.n_actions, world.mdp.n_states))}
+    if not state and not pair:
+        _refuse_empty(world)
     return LinearReward.of(world.mdp.n_actions, state=state, pair=pair, terminal=_terminal(settings, world, state))
+
+
+def _refuse_empty(world: World) -> None:
+    """Say which features there are to choose."""
+    if world.pair_features:
+        cure = f"choose some of {', '.join(map(repr, world.pair_features))} under reward.pair_features"
+    elif world.state_features:
+        cure = f"choose some of {', '.join(map(repr, world.state_features))} under reward.features"
+    else:
+        cure = (
+            "the world has none: name a CSV of them under world.features (a table world), or set reward.constant = true"
+        )
+    raise InvalidInput(f"[reward] chooses no feature, and a linear reward needs at least one: {cure}")
 
 
 def _terminal(settings: Reward, world: World, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -59,9 +74,15 @@ def _terminal(settings: Reward, world: World, state: Mapping[str, np.ndarray]) -
     return {END + name: column for name, column in chosen.items()}
 
 
-def _chosen(patterns: Sequence[str] | None, available: Mapping[str, np.ndarray], key: str) -> dict[str, np.ndarray]:
+def _chosen(
+    patterns: Sequence[str] | None, available: Mapping[str, np.ndarray], key: str, others: Iterable[str] = ()
+) -> dict[str, np.ndarray]:
     if patterns is None:
         return dict(available)
+    for pattern in patterns:
+        if pattern in others and pattern not in available:
+            kind, place = ("state-action", "pair_features") if key == "features" else ("state", "features")
+            raise InvalidInput(f"[reward] {key}: '{pattern}' is a {kind} feature: list it under reward.{place}")
     names = [name for pattern in patterns for name in _matching(pattern, available, key, "feature of this world")]
     return {name: np.asarray(available[name], float) for name in dict.fromkeys(names)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from maxentrl.runs.files import make_folder, read_json, to_json, write_atomicall
 from maxentrl.runs.fit_record import FitRecord, fit_record
 from maxentrl.runs.inputs import input_files
 from maxentrl.runs.job import Job, read_job
-from maxentrl.runs.lock import exclusive
+from maxentrl.runs.lock import LOCK, exclusive
 from maxentrl.runs.record import RunRecord, new_record
 from maxentrl.runs.reward import make_objective, make_optimiser, make_prior, parameter_space
 from maxentrl.status import InvalidInput, Status
@@ -38,6 +38,23 @@ class OnExisting(enum.Enum):
     REFUSE = "refuse"
     RESUME = "resume"
     REPLACE = "replace"
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """What a fit does before its first evaluation.
+
+    Attributes:
+        doing: what begins now.
+        loss: that many walks were left out and mostly why; empty where few were.
+    """
+
+    doing: str
+    loss: str = ""
+
+
+def unannounced(stage: Stage) -> None:
+    """No one is told."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -105,6 +122,7 @@ def fit_run(
     seed: int | None = None,
     progress: Callback = silent,
     job: Job | None = None,
+    announce: Callable[[Stage], None] = unannounced,
 ) -> Run:
     """Fit what a specification describes and keep everything in a folder.
 
@@ -119,6 +137,7 @@ def fit_run(
         seed: overrides the seeds of the specification.
         progress: called at every evaluation.
         job: what ``read_job`` gave, if it was called already.
+        announce: called as reading and preparing begin.
 
     Raises:
         InvalidInput: wrong input, a folder that holds another run, or a resumed one whose inputs have changed.
@@ -126,10 +145,13 @@ def fit_run(
         CannotWrite: full disk, read-only folder.
         Failure: as ``fit``.
     """
+    _refuse_other_folder(folder)
     make_folder(folder)
+    announce(Stage("reading the world and the walks"))
     with exclusive(folder):
         record = _begin(spec, spec_file, folder, existing, seed)
         job = job or read_job(spec, seed=seed)
+        announce(Stage("preparing the first evaluation", job.loss))
         begun, before = time.monotonic(), _checkpoint(folder, job)
         try:
             result = _fit(job, folder, before, progress)
@@ -142,6 +164,20 @@ def fit_run(
     run = Run(folder, spec, record, finished)
     vars(run)["job"] = job  # fills the cached property: the files need not be read again
     return run
+
+
+def _refuse_other_folder(folder: Path) -> None:
+    """A folder that holds anything but a run, or a run that has only begun, is nobody's to write into."""
+    if not folder.is_dir() or is_run(folder):
+        return
+    ours = (LOCK, SPEC, RECORD, CHECKPOINT, FIT) if (folder / LOCK).exists() else ()
+    halves = tuple(f".{name}." for name in ours)
+    names = sorted(path.name for path in folder.iterdir())
+    foreign = [name for name in names if name not in ours and not name.startswith(halves)]
+    if foreign:
+        raise InvalidInput(
+            f"{folder} is no run folder and holds other files ('{foreign[0]}'): choose an empty or new folder by --out"
+        )
 
 
 def _status_of(error: BaseException) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 
 from maxentrl.mdp.time import Discounted, Finite, Time, ToGoal
 from maxentrl.mdp.world import World
 from maxentrl.readers.spec_model import DiscountedTime, FiniteTime, State, TimeTable
 from maxentrl.status import InvalidInput
+
+CELL = re.compile(r"\s*(?:cell\s*)?\[?\s*(\d+)\s*,\s*(\d+)\s*\]?\s*", re.IGNORECASE)
+"""A cell as people write it: ``0, 40``, ``[0, 40]`` or ``cell [0, 40]``."""
 
 
 def state_number(world: World, label: State, place: str) -> int:
@@ -24,6 +28,8 @@ def state_number(world: World, label: State, place: str) -> int:
         return names.index(str(label))
     if isinstance(label, int) and names is None and 0 <= label < world.mdp.n_states:
         return label
+    if isinstance(label, str) and (cell := CELL.fullmatch(label)) and world.geometry is not None:
+        return _cell(world, (int(cell[1]), int(cell[2])), place)
     if names is None:
         raise InvalidInput(f"{place}: {label!r} is not a state: states are 0 to {world.mdp.n_states - 1}")
     near = difflib.get_close_matches(str(label), names, 1)

@@ -13,10 +13,20 @@ from maxentrl.mdp.grid import EIGHT_MOVES, FOUR_MOVES, Blocked, grid_world
 from maxentrl.mdp.gymnasium import gymnasium_world
 from maxentrl.mdp.plaza import Trips, plaza
 from maxentrl.mdp.world import World
+from maxentrl.readers.estimated import estimate_table_world
 from maxentrl.readers.layers import read_layers
 from maxentrl.readers.picture import read_picture
-from maxentrl.readers.spec_model import GridWorld, GymnasiumWorld, LayerThreshold, PlazaWorld, Spec, TableWorld
+from maxentrl.readers.spec_model import (
+    FileDemonstrations,
+    GridWorld,
+    GymnasiumWorld,
+    LayerThreshold,
+    PlazaWorld,
+    Spec,
+    TableWorld,
+)
 from maxentrl.readers.tables import read_table_world
+from maxentrl.runs.inputs import ESTIMATE, IMPOSSIBLE, demonstration_files
 from maxentrl.status import InvalidInput
 
 
@@ -63,11 +73,31 @@ def read_scene(spec: Spec) -> Scene:
     if isinstance(table, GridWorld):
         return _grid(spec, table)
     if isinstance(table, TableWorld):
-        features = None if table.features is None else spec.path(table.features)
-        return Scene(*read_table_world(spec.path(table.transitions), features, table.terminal))
+        return _table(spec, table)
     if isinstance(table, GymnasiumWorld):
         return Scene(gymnasium_world(table.id, table.options), Report(1))
     return _plaza(table)
+
+
+def _table(spec: Spec, table: TableWorld) -> Scene:
+    features, walks = None if table.features is None else spec.path(table.features), spec.demonstrations
+    if table.transitions != ESTIMATE:
+        if table.prior_count > 0:
+            raise InvalidInput('world.prior_count is for world.transitions = "estimate": a file says its own')
+        return Scene(*read_table_world(spec.path(table.transitions), features, table.terminal))
+    if not isinstance(walks, FileDemonstrations) or walks.format != "csv":
+        raise InvalidInput(
+            'world.transitions = "estimate" needs [demonstrations] with kind = "files" and format = "csv"'
+        )
+    world, report = estimate_table_world(
+        demonstration_files(spec),
+        features,
+        table.terminal,
+        prior_count=table.prior_count,
+        impossible=IMPOSSIBLE[walks.impossible],
+        columns=walks.columns,
+    )
+    return Scene(world, report)
 
 
 def _grid(spec: Spec, table: GridWorld) -> Scene:
