@@ -80,14 +80,18 @@ COLUMNS = {
     "goal_probability": "p(goal)",
 }
 """Measures shown in a terminal, and their headings."""
+LEGEND = (
+    "next: nats of the next cell, seen cell by cell; ahead: of each later cell, unseen",
+    "MHD: modified Hausdorff distance; ADE, FDE: error of the expected path, mean and",
+    "at the end; minADE: of the nearest path drawn; p(goal): of the goal reached",
+)
+"""What the headings mean."""
 
 
 def _forecast_tables(terminal: Terminal, rows: Sequence[Summary], unit: str, *, ranges: bool = False) -> None:
     """One table an observed part, narrow enough for 80 columns."""
-    terminal.say("next, ahead: nats of the next step, seen step by step, and of each later step, not seen any more;")
-    terminal.say(
-        "MHD: modified Hausdorff; ADE, FDE: mean and final error of the expected path; minADE: best path drawn"
-    )
+    for line in LEGEND:
+        terminal.say(line)
     names = [name for name in COLUMNS if any(row.measures[name] is not None for row in rows)]
     for part in dict.fromkeys(row.observed for row in rows):
         chosen = [row for row in rows if row.observed == part]

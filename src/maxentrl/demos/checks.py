@@ -61,8 +61,8 @@ def check_trajectories(
 
 
 def _undecided(trajectories: Trajectories, i: int, time: Time) -> str:
-    gates = isinstance(time, ToGoal) and time.goals is not None and trajectories.goals[i] == UNKNOWN
-    if gates and int(trajectories.starts[i]) in (time.goals or ()):
+    gates = time.goals or () if isinstance(time, ToGoal) and trajectories.goals[i] == UNKNOWN else ()
+    if int(trajectories.starts[i]) in gates:
         return STARTS_IN_GOAL
     return "has one state: nothing was decided"
 

@@ -90,12 +90,17 @@ class AbstractTransitions(abc.ABC):
     def push(self, pairs: Rows) -> Float[ArrayLike, " S"]:
         """Mass that arrives in each state: Σ_{s,a} pairs[a][s] P(s' | s, a). Unavailable pairs must carry none."""
 
-    @property
     @abc.abstractmethod
+    def with_arrivals(self) -> AbstractTransitions:
+        """The same with a table of arrivals, or without one where they are too uneven for it; see :attr:`indexed`."""
+
+    @cached_property
     def indexed(self) -> AbstractTransitions:
-        """The same with a table of arrivals, so that :meth:`push` gathers: scattering uses one core and is not repeatable
-        on accelerators. Found once; without the table where arrivals are too uneven for it.
+        """The same, prepared once so that :meth:`push` gathers what arrives in each state.
+
+        Scattering it uses one core, and on accelerators it adds in an order that is not repeatable.
         """
+        return self.with_arrivals()
 
     @abc.abstractmethod
     def log_expect_exp(self, values: Float[ArrayLike, " S"], outcome: Float[ArrayLike, "A B S"] | None) -> Rows:
@@ -153,8 +158,7 @@ class DeterministicTransitions(AbstractTransitions):
     def push(self, pairs: Rows) -> Float[ArrayLike, " S"]:
         return _arrive(pairs, self.successor, self.arrivals)
 
-    @cached_property
-    def indexed(self) -> DeterministicTransitions:
+    def with_arrivals(self) -> DeterministicTransitions:
         table = arrivals_of(np.asarray(self.successor), np.asarray(self.available))
         return dataclasses.replace(self, arrivals=table)
 
@@ -233,10 +237,9 @@ class SparseTransitions(AbstractTransitions):
         ]
         return _arrive(masses, self.successors, self.arrivals)
 
-    @cached_property
-    def indexed(self) -> SparseTransitions:
-        used = (np.asarray(self.probability) > 0).any(0)
-        return dataclasses.replace(self, arrivals=arrivals_of(np.asarray(self.successors), used))
+    def with_arrivals(self) -> SparseTransitions:
+        used = np.any(np.asarray(self.probability) > 0, axis=0)
+        return dataclasses.replace(self, arrivals=arrivals_of(np.asarray(self.successors), np.asarray(used)))
 
     def _log_terms(
         self, values: Float[ArrayLike, " S"], outcome: Float[ArrayLike, "A B S"] | None

@@ -14,13 +14,13 @@ from maxentrl.runs.job import Job
 from maxentrl.runs.leave_one_out import Fold, LeaveOneOut, WalkMap
 
 MEASURES = {
-    "nll_next": "next step, nats",
-    "nll_ahead": "any step ahead, nats",
-    "hausdorff": "mod. Hausdorff, cells",
-    "ade_mean": "ADE, cells",
-    "fde_mean": "FDE, cells",
-    "ade_best": "best-of-K ADE, cells",
-    "goal_probability": "p(true goal)",
+    "nll_next": "next step",
+    "nll_ahead": "ahead",
+    "hausdorff": "MHD",
+    "ade_mean": "ADE",
+    "fde_mean": "FDE",
+    "ade_best": "best-of-K",
+    "goal_probability": "p(goal)",
 }
 """Columns of the tables."""
 RESOLUTION = 80
@@ -40,14 +40,19 @@ def _grid(source: str, rows: list[Summary], found: LeaveOneOut) -> Grid:
         (row.observed, row.method, row.walks, *(_interval(row.measures[name]) for name in names)) for row in rows
     ]
     ours = tuple(i for i, row in enumerate(rows) if row.method == MODEL)
-    note = f"Observed part seen by {source}. Means over walks, ± half of the 95 % interval of the mean (Student's t)."
-    return Grid(("seen", "forecast by", "walks", *(MEASURES[name] for name in names)), tuple(cells), ours, note)
+    note = (
+        "Means over walks, ± half of the 95 % interval of the mean (Student's t). Next step: nats of the next cell, the goal "
+        "unknown; ahead: nats of each later cell, nothing more seen. In cells: MHD, modified Hausdorff distance; ADE and FDE, "
+        "error of the expected path, mean and at the end; best-of-K, ADE of the nearest path drawn."
+    )
+    headings = ("seen", "forecast by", "walks", *(MEASURES[name] for name in names))
+    return Grid(headings, tuple(cells), ours, note, title=f"Seen by {source}")
 
 
 def _interval(measure: Interval | None) -> Cell:
     if measure is None:
         return None
-    half = "" if measure.high is None else f" ± {measure.high - measure.mean:.2g}"
+    half = "" if measure.high is None else f"\u00a0±\u00a0{measure.high - measure.mean:.2g}"
     return f"{measure.mean:.3g}{half}".replace("-", "−").replace("inf", "∞")
 
 

@@ -52,12 +52,14 @@ class Grid:
         rows: one cell a column; numbers are aligned to the right.
         emphasised: rows to set in bold.
         note: how to read it.
+        title: above it, where a section has several.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     emphasised: tuple[int, ...] = ()
     note: str = ""
+    title: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -132,7 +132,9 @@ class LeaveOneOut:
         told = [f"goals left out of the steps ahead as negligible held at most {ignored:.1e} of the probability"]
         told.append("candidates: " + _range([fold.candidates for fold in self.folds]) + " goals a walk")
         unknown = sum(not fold.goal_known for fold in self.folds)
-        told.append(f"{unknown} of {len(self.folds)} walks end where no other walk does: their goal is no candidate")
+        told.append(
+            f"{unknown} of {len(self.folds)} walks end where no other walk does: their goal is no candidate and has no p(goal)"
+        )
         told += self._on_detections()
         odd = [fold for fold in self.folds if not fold.status.successful]
         told += [f"the fit without {fold.walk} did not finish: {fold.status.value}" for fold in odd]
