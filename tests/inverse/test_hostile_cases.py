@@ -108,3 +108,12 @@ def test_dead_regions_do_not_make_a_start_infeasible():
     walks = Trajectories.of([[0, 1], [0, 1]], [[0], [0]], goals=[1, 1])
     result = fit(InverseProblem(mdp, reward, walks, ToGoal()))
     assert result.value == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_start_is_found_where_only_the_repeating_move_can_cost():
+    """From 0 one may wait, or go to the goal for free: only "wait" has a feature."""
+    mdp = MDP(DeterministicTransitions(np.array([[0, 1], [1, 1]], np.int32), np.ones((2, 2), bool)), np.zeros(2, bool))
+    reward = LinearReward.of(2, pair={"waits": np.array([[1.0, 0.0], [0.0, 0.0]])}, terminal={})
+    walks = Trajectories.of([[0, 0, 1], [0, 1], [0, 1], [0, 0, 0, 1]], [[0, 1], [1], [1], [0, 0, 1]], goals=[1] * 4)
+    result = fit(InverseProblem(mdp, reward, walks, ToGoal()))
+    assert result.coefficients["waits"] == pytest.approx(np.log(3 / 7), abs=1e-5)  # 3 waits among 7 choices

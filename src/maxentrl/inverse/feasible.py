@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import scipy.optimize
 from jaxtyping import Float
@@ -16,6 +18,8 @@ from maxentrl.status import Failure, InvalidInput
 
 DOUBLINGS = 40
 ROWS_AT_ONCE = 400
+SINGLE = 30
+"""Most parameters that are tried alone."""
 EVEN = 0.3
 """Least ratio of smallest to greatest value at which a feature passes as the cost of a step."""
 
@@ -47,6 +51,9 @@ def feasible_start(target: FitTarget, start: Float[np.ndarray, " F"] | None = No
         trial = _inside_bounds(target, rows, scales)
         if trial is not None and _finite(target, trial):
             return trial
+        for trial in _single_steps(target, begin, scales):
+            if _finite(target, trial):
+                return trial
     raise InvalidInput(
         "no start with a finite partition function was found within the bounds: no combination of the features makes "
         "every move cost something. Add a constant cost per step (a feature that is 1 everywhere, with an upper bound "
@@ -111,6 +118,19 @@ def _rows(target: FitTarget, free: Float[np.ndarray, " F"]) -> Float[np.ndarray,
     pair = np.asarray(columns.pair).reshape(len(columns.pair), -1, *columns.pair.shape[-2:])
     chosen = pair[:, :, 0][:, :, available.any(0)] if columns.by_state else pair[:, :, available]
     return chosen.reshape(len(pair), -1).T @ target.space.matrix
+
+
+def _single_steps(
+    target: FitTarget, begin: Float[np.ndarray, " F"], scales: Float[np.ndarray, " F"]
+) -> Iterator[Float[np.ndarray, " F"]]:
+    """Each parameter moved alone, both ways, by ever larger steps: it may be enough to make some moves costly."""
+    for size in (1.0, 4.0, 16.0):
+        for k in range(min(len(begin), SINGLE)):
+            for step in (-size * scales[k], size * scales[k]):
+                trial = begin.copy()
+                trial[k] = np.clip(begin[k] + step, target.space.lower[k], target.space.upper[k])
+                if trial[k] != begin[k]:
+                    yield trial
 
 
 def _cone(target: FitTarget) -> tuple[np.ndarray, np.ndarray]:

@@ -342,7 +342,7 @@ def unchecked_outcomes(
     return SparseTransitions(successors, table, available)
 
 
-def from_dense(probability: Float[np.ndarray, "A S S"]) -> AbstractTransitions:
+def from_dense(probability: Float[np.ndarray, "actions states following"]) -> AbstractTransitions:
     """Transitions from P[a, s, s']; a row of zeros marks an unavailable pair.
 
     Raises:
