@@ -187,3 +187,12 @@ def test_each_recorded_cell_is_found_where_the_path_says(diagonal, stay):
     assert strides.max() == 1
     assert (strides.sum(axis=1).max() == 2) == diagonal
     assert bool((strides.sum(axis=1) == 0).any()) == stay
+
+
+def test_metres_on_a_map_without_a_scale_are_said(tmp_path):
+    rows = [("w", 0.0, 0.5, 0.5), ("w", 1.0, 1.5, 0.5)]
+    _, report = read(tmp_path, rows, room())
+    assert "set cell_size" in report.warnings[-1]
+    for world, sampling in [(room(cell_size=1.0), Sampling()), (room(), Sampling(Unit.CELLS))]:
+        _, report = read(tmp_path, rows, world, sampling=sampling)
+        assert not any("cell_size" in warning for warning in report.warnings)

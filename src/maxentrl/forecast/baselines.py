@@ -162,3 +162,32 @@ class ConstantVelocity:
         moves = min(self.window, len(observed) - 1)
         velocity = (observed[-1] - observed[-1 - moves]) / max(moves, 1)
         return observed[-1] + np.arange(steps + 1)[:, None] * velocity
+
+
+@dataclasses.dataclass(frozen=True)
+class NoisyConstantVelocity:
+    """Straight on with the last move's velocity, turned by a Gaussian angle drawn anew for each path.
+
+    Source: Schöller et al. (RA-L 2020), who draw 20 paths and score the best.
+
+    Attributes:
+        standard_deviation: of the angle, in degrees.
+    """
+
+    standard_deviation: float = 25.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.standard_deviation < np.inf:
+            raise InvalidInput(f"standard_deviation = {self.standard_deviation}: expected degrees, 0 or more")
+
+    def sample(
+        self, observed: Float[np.ndarray, "*W t 2"], steps: int, count: int, *, seed: int
+    ) -> Float[np.ndarray, "K *W times 2"]:
+        """K paths of positions at steps 0..n from now for each of the observed walks; at rest after one observation."""
+        last = observed[..., -1, :]
+        velocity = last - observed[..., max(observed.shape[-2] - 2, 0), :]
+        angle = np.random.default_rng(seed).normal(0.0, self.standard_deviation, (count, *last.shape[:-1]))
+        cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+        x, y = velocity[..., 0], velocity[..., 1]
+        turned = np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=-1)
+        return last[..., None, :] + np.arange(steps + 1)[:, None] * turned[..., None, :]

@@ -132,6 +132,7 @@ def walks_from_positions(
     lengths = np.array([len(path) - 1 for path in states])
     if sampling.interval is None and not stay:
         warnings += _repeats(walk, t, column, row, order, int(lengths.sum()))
+    warnings += _size_of_cells(world.geometry, sampling)
     return Walks(np.concatenate(states), lengths, step_of_row, reasons, warnings)
 
 
@@ -220,6 +221,15 @@ def _without_diagonals(line: np.ndarray, grid: Snapper) -> tuple[np.ndarray, np.
     beside = np.where(grid.states(by_row)[:, None] >= 0, by_row, by_column)
     places = np.arange(len(line)) + np.concatenate([[0], np.cumsum(diagonal)])
     return np.insert(line, before + 1, beside, axis=0), places
+
+
+def _size_of_cells(geometry: GridGeometry, sampling: Sampling) -> list[str]:
+    if sampling.unit is not Unit.METRES or geometry.unit != "cells":
+        return []
+    return [
+        "x and y are read as metres but nobody said how large a cell is: each was taken to be 1 m wide; "
+        'set cell_size, or units = "cells"'
+    ]
 
 
 def _in_cells(

@@ -140,7 +140,7 @@ def _read(spec: Spec, table: FileDemonstrations, world: World) -> tuple[Trajecto
     report = Report(
         sum(one.used for _, one in read),
         tuple(entry for _, one in read for entry in one.dropped),
-        tuple(warning for _, one in read for warning in one.warnings),
+        tuple(dict.fromkeys(warning for _, one in read for warning in one.warnings)),
     )
     prefixes = [path.stem for path in paths]
     if len(set(prefixes)) < len(prefixes):
