@@ -9,6 +9,7 @@ from maxentrl.demos.trajectories import Trajectories
 from maxentrl.inverse.fit import fit
 from maxentrl.inverse.problem import InverseProblem
 from maxentrl.readers.spec import read_spec
+from maxentrl.runs.detections import SeenWalk, errors_without, lasting_share, read_detections
 from maxentrl.runs.job import read_job
 from maxentrl.runs.leave_one_out import DETECTED, TRUE, leave_one_out
 from maxentrl.runs.leave_one_out_files import MAPS, SCORES, load_leave_one_out, save_leave_one_out
@@ -122,6 +123,28 @@ def test_walks_not_detected_yet_have_no_row_and_that_is_said(found):
     assert "a" in early
     assert any(remark.startswith("20 %: 4 of 5 walks") for remark in found.remarks)
     assert {s.walk for s in found.scores[TRUE] if s.observed == "20 %"} == set(ENDS)
+
+
+def test_errors_that_last_are_told_from_those_that_change(job, found):
+    seen = read_detections(job, job.demonstrations.train)
+    errors = errors_without(job, seen, "")
+
+    def with_errors(walk, values):
+        changed = object.__new__(SeenWalk)
+        changed.errors = np.resize(values, walk.errors.shape)
+        return changed
+
+    same = {name: with_errors(walk, [1.0, 0.5]) for name, walk in seen.items()}
+    assert lasting_share(same, errors) == pytest.approx(1.0)
+    turning = {name: with_errors(walk, [[1.0, 0.5], [-1.0, -0.5]]) for name, walk in seen.items()}
+    assert lasting_share(turning, errors) < 0.1
+    assert 0.3 < found.lasting < 1  # one of five walks is off by four cells throughout
+    assert any("of the squared errors of detections last" in remark for remark in found.remarks)
+
+
+def test_one_impossible_cell_does_not_make_the_mean_of_tracked_walks_infinite(job, found):
+    worst = max(s.nll_ahead for s in found.scores[DETECTED] if s.nll_ahead is not None)
+    assert worst <= np.log(ROWS * COLUMNS / 1e-3)
 
 
 def test_every_method_is_scored_in_cells(found):

@@ -169,32 +169,17 @@ def forecast_walks(
         settings: what is observed and drawn.
         watch: is handed each forecast of the model, for pictures.
     """
-    each = forecast_each(forecaster, walks, geometry=geometry, settings=settings, watch=watch)
-    return [score for scores in each for score in scores]
-
-
-def forecast_each(
-    forecaster: GoalForecaster,
-    walks: Iterable[HeldOutWalk],
-    *,
-    geometry: GridGeometry | None = None,
-    settings: EvaluationSettings | None = None,
-    watch: Callable[[Outlook], None] = unwatched,
-) -> list[list[Score]]:
-    """The rows of :func:`forecast_walks`, one list a walk."""
     settings = settings or EvaluationSettings()
     scorer = _Scorer(forecaster, geometry, settings, watch)
-    found = []
+    scores: list[Score] = []
     for walk in walks:
-        scores = []
         length = len(walk.states) - 1
         parts = [(observed.label, observed.moves(length)) for observed in settings.observed]
         parts = [(label, moves) for label, moves in parts if moves < length and _seen(walk, moves)]
         hidden = scorer.filtered(walk, max((moves for _, moves in parts), default=0)) if parts else None
         for label, moves in parts:
             scores += scorer.score(walk, label, moves, hidden)
-        found.append(scores)
-    return found
+    return scores
 
 
 def _seen(walk: HeldOutWalk, moves: int) -> bool:

@@ -16,6 +16,9 @@ from maxentrl.runs.demonstrations import make_sampling
 from maxentrl.runs.inputs import IMPOSSIBLE, demonstration_files
 from maxentrl.runs.job import Job
 
+CLUTTERED = 5.0
+"""Detections further off than this many standard deviations count as clutter."""
+
 
 class SeenWalk:
     """One walk and what a tracker saw of it.
@@ -63,6 +66,24 @@ def errors_without(job: Job, seen: Mapping[str, SeenWalk], name: str) -> Detecti
         return None
     size = geometry.cell_size
     return estimate_errors(np.concatenate(others), area=job.scene.world.mdp.n_states * size**2, cell_size=size)
+
+
+def lasting_share(seen: Mapping[str, SeenWalk], errors: DetectionErrors) -> float:
+    """Share of the squared errors (clutter left out) that the mean error of each walk explains.
+
+    The filter takes errors as independent from step to step: then it is about one over the steps of a walk. What is more
+    makes the filter too sure of where the walker is.
+    """
+    inverse = np.linalg.inv(errors.covariance)
+    lasting = total = 0.0
+    for walk in seen.values():
+        distance = np.einsum("ni,ij,nj->n", walk.errors, inverse, walk.errors)
+        near = walk.errors[distance < CLUTTERED**2]
+        if len(near):
+            mean = near.mean(0)
+            lasting += len(near) * float(mean @ inverse @ mean)
+            total += float(distance[distance < CLUTTERED**2].sum())
+    return lasting / total if total else 0.0
 
 
 def hidden(job: Job, seen: SeenWalk, errors: DetectionErrors) -> GaussianDetections:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.forecast.detection_errors import DetectionErrors
-from maxentrl.forecast.evaluation import EvaluationSettings, Fraction, HeldOutWalk, Outlook, forecast_each
+from maxentrl.forecast.evaluation import EvaluationSettings, Fraction, HeldOutWalk, Outlook, forecast_walks
 from maxentrl.forecast.goals import GoalForecaster
 from maxentrl.forecast.scores import Score, Summary, summarise
 from maxentrl.inverse.columns import MAXIMUM_PARAMETERS
@@ -23,7 +23,7 @@ from maxentrl.inverse.target import FitTarget
 from maxentrl.mdp.time import ToGoal
 from maxentrl.planning.linear_system import is_linear
 from maxentrl.runs.demonstrations import goal_states, joined
-from maxentrl.runs.detections import SeenWalk, errors_without, hidden, read_detections
+from maxentrl.runs.detections import SeenWalk, errors_without, hidden, lasting_share, read_detections
 from maxentrl.runs.evaluate import decision_nats, uniform_nats
 from maxentrl.runs.job import Job
 from maxentrl.runs.outlook import candidates, forecaster_with, goal_problem, link_pattern, listed
@@ -37,6 +37,9 @@ NEGLIGIBLE = 1e-8
 REFIT_TOLERANCE = 1e-4
 """Gradient, per walk, at which a fit without one walk ends, unless the specification asks for less: begun next to its
 optimum, Newton's method is then within a millionth of a nat of it."""
+BACKGROUND = 1e-3
+"""Share of every likelihood that is spread over all cells where walks are seen by detections: a tracker can be wrong about a
+whole walk, and one cell that the filter thought impossible would make the mean infinite."""
 FAINT = 1e-7
 """Expected visits below this are not kept for the maps."""
 
@@ -106,12 +109,14 @@ class LeaveOneOut:
         scores: for each way of seeing the observed part, one row a forecast, distances in cells.
         maps: one a walk and observed part, seen by true positions.
         histories: p(g) after each step of each walk, (L+1, G), by its name.
+        lasting: share of the squared errors of detections that each walk's mean error explains; None without detections.
     """
 
     folds: tuple[Fold, ...]
     scores: Mapping[str, tuple[Score, ...]]
     maps: tuple[WalkMap, ...] = ()
     histories: Mapping[str, Float[np.ndarray, "times G"]] = dataclasses.field(default_factory=dict)
+    lasting: float | None = None
 
     @property
     def summaries(self) -> dict[str, list[Summary]]:
@@ -148,8 +153,14 @@ class LeaveOneOut:
         clutter = _range([100 * (fold.clutter or 0.0) for fold in known])
         told = [
             f"errors of detections, from the other walks: standard deviation {x} cells across, {y} down; {clutter} % "
-            "lie anywhere"
+            "lie anywhere",
+            f"with tracked positions {BACKGROUND:g} of every likelihood is spread over all cells, for all methods",
         ]
+        if self.lasting is not None:
+            told.append(
+                f"{100 * self.lasting:.0f} % of the squared errors of detections last for a whole walk; the filter takes "
+                "errors as independent from step to step, and is the surer of the wrong cell"
+            )
         told += [
             f"{part}: {count} of {len(self.folds)} walks had a detection by then"
             for part, count in self._counts(DETECTED).items()
@@ -166,6 +177,7 @@ class LeaveOneOut:
         return {
             "nats_per_decision": ours,
             "uniform_nats": uniform,
+            "lasting": self.lasting,
             "remarks": self.remarks,
             "forecasts": {source: [dataclasses.asdict(row) for row in rows] for source, rows in self.summaries.items()},
             "folds": [{**dataclasses.asdict(fold), "status": fold.status.name} for fold in self.folds],
@@ -217,13 +229,16 @@ def leave_one_out(
     walks = _all_walks(job)
     if not isinstance(job.time, ToGoal):
         raise InvalidInput('leave-one-out forecasts goals: it needs [time] kind = "to-goal"')
-    run = _Runner(job, walks, np.asarray(parameters, float), read_detections(job, walks), seed)
+    seen = read_detections(job, walks)
+    run = _Runner(job, walks, np.asarray(parameters, float), seen, seed)
     folds: list[Fold] = []
     for index in range(len(walks)):
         folds.append(run.fold(index))
         progress(FoldDone(index + 1, len(walks), folds[-1]))
     scores = {source: tuple(rows) for source, rows in run.scores.items() if rows}
-    return LeaveOneOut(tuple(folds), scores, tuple(run.maps), run.histories)
+    errors = errors_without(job, seen, "")
+    lasting = None if errors is None else lasting_share(seen, errors)
+    return LeaveOneOut(tuple(folds), scores, tuple(run.maps), run.histories, lasting)
 
 
 def _in_cells(job: Job, lengths: tuple[float, float]) -> tuple[float, float]:
@@ -332,10 +347,12 @@ class _Runner:
                     WalkMap(name, outlook.observed, states, outlook.moves, forecaster.goals, outlook.goals, visits)
                 )
 
-        seen, walks = self.seen.get(name), [true]
+        cases = {TRUE: (true, self.settings)}
+        seen = self.seen.get(name)
         if seen is not None and errors is not None:
-            walks.append(dataclasses.replace(true, detections=hidden(self.job, seen, errors)))
-        found = forecast_each(forecaster, walks, geometry=geometry, settings=self.settings, watch=keep)
-        for source, rows in zip((TRUE, DETECTED), found, strict=False):
+            tracked = dataclasses.replace(true, detections=hidden(self.job, seen, errors))
+            cases[DETECTED] = tracked, dataclasses.replace(self.settings, background=BACKGROUND)
+        for source, (walk, settings) in cases.items():
+            rows = forecast_walks(forecaster, [walk], geometry=geometry, settings=settings, watch=keep)
             self.scores[source] += [row.in_cells for row in rows]
         self.histories[name] = np.stack([belief.goals for belief in forecaster.watch(states)])

@@ -15,7 +15,7 @@ from maxentrl.status import InvalidInput, Status
 
 SCORES, MAPS = "leave_one_out.json", "leave_one_out.npz"
 """Names of the files in a run folder."""
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the meaning of the files changes."""
 
 
@@ -62,11 +62,12 @@ def load_leave_one_out(folder: Path) -> LeaveOneOut | None:
         with np.load(folder / MAPS, allow_pickle=False) as arrays:
             maps = tuple(_map(arrays, i) for i in range(len(arrays["walk"])))
             histories = {fold.walk: arrays[f"history {fold.walk}"].astype(float) for fold in folds}
+        lasting = None if data["lasting"] is None else as_float(data["lasting"])
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise InvalidInput(
             f"{folder / SCORES}: damaged: {error!r}; run 'maxentrl evaluate --leave-one-out' again"
         ) from None
-    return LeaveOneOut(folds, scores, maps, histories)
+    return LeaveOneOut(folds, scores, maps, histories, lasting)
 
 
 def _fold(row: dict[str, Any]) -> Fold:
