@@ -312,5 +312,5 @@ def test_no_feasible_start_says_what_to_add():
 
 
 def test_small_problems_of_every_kind_have_default_objectives():
-    assert isinstance(fit(small_problem("finite", deterministic=True)).objective, FeatureMatching)
-    assert isinstance(fit(small_problem("discounted", deterministic=True)).objective, ConditionalLikelihood)
+    assert isinstance(fit(small_problem("finite", deterministic=True)).objectives[0], FeatureMatching)
+    assert isinstance(fit(small_problem("discounted", deterministic=True)).objectives[0], ConditionalLikelihood)

@@ -14,7 +14,7 @@ def test_prepared_pullbacks_are_the_reward_s_own_vjp(curved):
     reward = curved_reward(small_mdp(deterministic=False)) if curved else None
     problem = small_problem("finite", deterministic=False, reward=reward)
     objective, theta = ConditionalLikelihood.of(problem), feasible_parameters("finite")
-    target = FitTarget(objective, problem.reward, ParameterSpace.of(problem.reward.names))
+    target = FitTarget((objective,), ParameterSpace.of(problem.reward.names))
     value, gradient = value_and_gradient(objective, problem.reward, theta)
     point = target.evaluate(theta)
     assert point.value == pytest.approx(value, rel=1e-13)
@@ -26,7 +26,7 @@ def test_prior_ties_and_fixed_values_reach_value_gradient_and_hessian():
     names = problem.reward.names
     space = ParameterSpace.of(names, tied=[(names[0], names[2])], fixed={names[1]: 0.3})
     prior = GaussianPrior.of(names, scale=0.7, mean=0.1)
-    target = FitTarget(ConditionalLikelihood.of(problem), problem.reward, space, prior)
+    target = FitTarget((ConditionalLikelihood.of(problem),), space, prior)
     free, step = np.array([0.4]), 1e-4
     points = {k: target.evaluate(free + k * step) for k in (-2, -1, 1, 2)}
 

@@ -7,11 +7,9 @@ import dataclasses
 import numpy as np
 from jaxtyping import Bool, Float
 
-from maxentrl.inverse.feature_matching import FeatureMatching
 from maxentrl.inverse.optimise import Optimum
 from maxentrl.inverse.separation import Verdict, find_escape
 from maxentrl.inverse.target import FitTarget
-from maxentrl.rewards.linear import LinearReward
 from maxentrl.status import Status
 
 SUSPICIOUS = 30.0
@@ -72,12 +70,12 @@ def certify(target: FitTarget, start: Float[np.ndarray, " F"], optimum: Optimum,
         smallest: smallest information per decision of any identified direction, in scaled parameters.
     """
     parameters = target.space.parameters(optimum.point.free)
-    residual = target.objective.problem.temperature * target.residual(parameters)
+    residual = target.temperature * target.residual(parameters)
     seconds = max(MINIMUM_SEARCH, optimum.seconds)
     verdict = Verdict(None, decided=True)
     if _suspicious(target, optimum, smallest):
         verdict = find_escape(target, start, optimum.point.free, seconds)
-    status, detail = optimum.status, "" if verdict.decided or not isinstance(target.reward, LinearReward) else UNDECIDED
+    status, detail = optimum.status, "" if verdict.decided or not target.linear else UNDECIDED
     if verdict.escape is not None:
         status, detail = verdict.escape.status, verdict.escape.detail
     return Certificate(
@@ -86,7 +84,7 @@ def certify(target: FitTarget, start: Float[np.ndarray, " F"], optimum: Optimum,
         gradient_norm=optimum.gradient_norm,
         residual=residual,
         held=_held(target, optimum),
-        duality_gap=abs(float(parameters @ residual)) if isinstance(target.objective, FeatureMatching) else None,
+        duality_gap=abs(float(parameters @ residual)) if target.matching else None,
         evaluations=optimum.evaluations,
         seconds=optimum.seconds,
     )

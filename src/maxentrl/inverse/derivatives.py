@@ -102,6 +102,20 @@ def objective_scores(
     return _count_scores(objective, demonstrations.counts @ directions, solutions, columns)
 
 
+def joined_scores(parts: Sequence[Scores]) -> Scores:
+    """The scores of several scenes, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    first = np.cumsum([0, *(len(part.weights) for part in parts)])
+    known = [part.decision for part in parts if part.decision is not None]
+    return Scores(
+        np.concatenate(known) if len(known) == len(parts) else None,
+        np.concatenate([part.episode for part in parts]),
+        np.concatenate([part.owner + offset for part, offset in zip(parts, first[:-1], strict=True)]),
+        np.concatenate([part.weights for part in parts]),
+    )
+
+
 def outcome_noise(
     objective: FeatureMatching, reward: AbstractReward, parameters: Float[np.ndarray, " K"]
 ) -> Float[np.ndarray, "K K"]:

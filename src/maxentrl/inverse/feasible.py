@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, table_columns
 from maxentrl.inverse.optimise import REJECTED
+from maxentrl.inverse.problem import InverseProblem
 from maxentrl.inverse.pullback import reward_table
 from maxentrl.inverse.target import FitTarget
 from maxentrl.mdp.checks import can_reach
@@ -37,7 +38,9 @@ def feasible_start(target: FitTarget, start: Float[np.ndarray, " F"] | None = No
     """
     space = target.space
     begin = space.start if start is None else np.clip(start, space.lower, space.upper)
-    if not _surely_infinite(target, begin) and _finite(target, begin):
+    parameters = space.parameters(begin)
+    infinite = any(_surely_infinite(problem, parameters) for problem in target.problems)
+    if not infinite and _finite(target, begin):
         return begin
     if len(space.names) <= MAXIMUM_PARAMETERS:
         rows, scales = _rows(target, begin), target.scales(begin)
@@ -71,10 +74,9 @@ def _finite(target: FitTarget, free: Float[np.ndarray, " F"]) -> bool:
     return True
 
 
-def _log_growth(target: FitTarget, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, "A S"]:
+def _log_growth(problem: InverseProblem, parameters: Float[np.ndarray, " K"]) -> Float[np.ndarray, "A S"]:
     """r/τ + log q of each pair that can be chosen, the greatest of its steps, -inf elsewhere."""
-    problem = target.objective.problem
-    table = reward_table(target.reward, target.space.parameters(free))
+    table = reward_table(problem.reward, parameters)
     pair = np.asarray(table.pair)
     pair = pair.max(0) if pair.ndim == 3 else pair
     if table.outcome is not None:
@@ -84,13 +86,12 @@ def _log_growth(target: FitTarget, free: Float[np.ndarray, " F"]) -> Float[np.nd
     return np.where(problem.mdp.available, pair, -np.inf)
 
 
-def _surely_infinite(target: FitTarget, free: Float[np.ndarray, " F"]) -> bool:
+def _surely_infinite(problem: InverseProblem, parameters: Float[np.ndarray, " K"]) -> bool:
     """Whether from every state the moves that avoid all goals multiply paths faster than their rewards make them rare.
 
     With c > 1 a lower bound of Σ exp(r/τ) over moves that stay among the states with a way to a goal, V/τ ≥ log c +
     min V/τ at each of these, so no finite V exists.
     """
-    problem = target.objective.problem
     if not isinstance(problem.time, ToGoal):
         return False
     goals = np.zeros(problem.mdp.n_states, bool)
@@ -99,7 +100,7 @@ def _surely_infinite(target: FitTarget, free: Float[np.ndarray, " F"]) -> bool:
     following, chance = problem.mdp.transitions.successors_of(action, state)
     arrives = can_reach(problem.mdp, np.flatnonzero(goals))
     leaves = ((goals | problem.mdp.terminal | ~arrives)[following] & (chance > 0)).any(0)
-    growth = _log_growth(target, free)
+    growth = _log_growth(problem, parameters)
     growth[action[leaves], state[leaves]] = -np.inf
     inside = arrives & ~goals & ~problem.mdp.terminal
     return bool((np.logaddexp.reduce(growth[:, inside], axis=0) > 1e-9).all())
@@ -107,17 +108,23 @@ def _surely_infinite(target: FitTarget, free: Float[np.ndarray, " F"]) -> bool:
 
 def _enough(target: FitTarget, free: Float[np.ndarray, " F"]) -> float:
     """By how much all rewards must fall for Σ_a exp(r/τ) < 1 in every state, which suffices for a finite Z."""
-    excess = float(np.max(np.logaddexp.reduce(_log_growth(target, free), axis=0)))
-    return max(1.05 * excess, 0.1) * target.objective.problem.temperature
+    parameters = target.space.parameters(free)
+    growth = [np.logaddexp.reduce(_log_growth(problem, parameters), axis=0).max() for problem in target.problems]
+    return max(1.05 * float(max(growth)), 0.1) * target.temperature
 
 
 def _rows(target: FitTarget, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, "N F"]:
     """Distinct derivatives of the rewards of available pairs in the free parameters."""
-    columns = table_columns(target.reward, target.space.parameters(free))
-    available = target.objective.problem.mdp.available
+    parameters = target.space.parameters(free)
+    return np.concatenate([_rows_of(problem, parameters) for problem in target.problems]) @ target.space.matrix
+
+
+def _rows_of(problem: InverseProblem, parameters: Float[np.ndarray, " K"]) -> Float[np.ndarray, "N K"]:
+    columns = table_columns(problem.reward, parameters)
+    available = problem.mdp.available
     pair = np.asarray(columns.pair).reshape(len(columns.pair), -1, *columns.pair.shape[-2:])
     chosen = pair[:, :, 0][:, :, available.any(0)] if columns.by_state else pair[:, :, available]
-    return chosen.reshape(len(pair), -1).T @ target.space.matrix
+    return chosen.reshape(len(pair), -1).T
 
 
 def _single_steps(
@@ -189,6 +196,7 @@ def _inside_bounds(target: FitTarget, rows: np.ndarray, scales: np.ndarray) -> n
     """The point of the bounds (cut at a thousand scales) that makes the best reward lowest."""
     space = target.space
     lower, upper = np.maximum(space.lower, -1e3 * scales), np.minimum(space.upper, 1e3 * scales)
-    base = float(np.max(reward_table(target.reward, space.offset).pair)) if space.fixed.any() else 0.0
+    fixed = [float(np.max(reward_table(problem.reward, space.offset).pair)) for problem in target.problems]
+    base = max(fixed) if space.fixed.any() else 0.0
     direction, margin = _descent(rows, lower / scales, upper / scales, scales)
     return np.clip(direction, space.lower, space.upper) if margin > base else None

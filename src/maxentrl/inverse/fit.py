@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -28,8 +28,7 @@ from maxentrl.inverse.uncertainty import Coefficient, ErrorKind, Uncertainty, un
 from maxentrl.mdp.time import Discounted, Time
 from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.planning.problem import SoftProblem
-from maxentrl.rewards.reward import AbstractReward
-from maxentrl.status import Failure, Status
+from maxentrl.status import Failure, InvalidInput, Status
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,8 +36,7 @@ class Fit:
     """A learnt reward, with its certificate and uncertainty.
 
     Attributes:
-        problem: what was learnt from.
-        objective: the dual or likelihood that was maximised.
+        objectives: the dual or likelihood that was maximised, one a scene; their problems are what was learnt from.
         space: which parameters were free.
         prior: the prior, or None.
         parameters: θ̂, (K,), in the order of ``reward.names``.
@@ -49,8 +47,7 @@ class Fit:
         history: every evaluation, in order.
     """
 
-    problem: InverseProblem
-    objective: AbstractObjective
+    objectives: tuple[AbstractObjective, ...]
     space: ParameterSpace
     prior: GaussianPrior | None
     parameters: Float[np.ndarray, " K"]
@@ -66,39 +63,42 @@ class Fit:
         return self.certificate.status
 
     @property
-    def reward(self) -> AbstractReward:
-        """The map from θ to rewards."""
-        return self.problem.reward
+    def problems(self) -> tuple[InverseProblem, ...]:
+        """What was learnt from, one a scene."""
+        return tuple(objective.problem for objective in self.objectives)
 
     @property
     def coefficients(self) -> Mapping[str, float]:
         """θ̂ by name."""
-        return dict(zip(self.reward.names, self.parameters.tolist(), strict=True))
+        return dict(zip(self.space.names, self.parameters.tolist(), strict=True))
 
-    def reward_table(self) -> RewardTable:
-        """The learnt rewards."""
-        return reward_table(self.reward, self.parameters)
+    def reward_table(self, scene: int = 0) -> RewardTable:
+        """The learnt rewards of a scene."""
+        return reward_table(self.problems[scene].reward, self.parameters)
 
-    def planning(self, time: Time) -> SoftProblem:
-        """The planning problem under the learnt reward, ready for ``solve``."""
-        return self.problem.forward(self.reward_table(), time)
+    def planning(self, time: Time, scene: int = 0) -> SoftProblem:
+        """The planning problem under the learnt reward of a scene, ready for ``solve``."""
+        return self.problems[scene].forward(self.reward_table(scene), time)
 
     def table(self, kind: ErrorKind | None = None) -> tuple[Coefficient, ...]:
         """One row a parameter: estimate, standard error, z, p, 95 % interval; None, with a note, where not known."""
         if self.uncertainty is not None:
-            return self.uncertainty.coefficients(self.reward.names, self.parameters, kind)
+            return self.uncertainty.coefficients(self.space.names, self.parameters, kind)
         note = "no standard error: the fit did not converge" if not self.status.successful else ""
-        rows = zip(self.reward.names, self.parameters, strict=True)
+        rows = zip(self.space.names, self.parameters, strict=True)
         return tuple(Coefficient(name, float(value), None, None, None, None, None, note) for name, value in rows)
 
     def summary(self, kind: ErrorKind | None = None) -> str:
         """The coefficient table, certificate and remarks as text."""
-        matching = isinstance(self.objective, FeatureMatching)
+        matching = all(isinstance(objective, FeatureMatching) for objective in self.objectives)
+        weight = sum(objective.total_weight for objective in self.objectives)
+        decisions = sum(objective.n_decisions for objective in self.objectives)
+        scenes = f"{len(self.objectives)} scenes, " if len(self.objectives) > 1 else ""
+        times = ", ".join(dict.fromkeys(str(problem.time) for problem in self.problems))
         used = kind or (self.uncertainty.default if self.uncertainty else None)
         head = [
             f"{'Feature matching (dual)' if matching else 'Conditional likelihood'}: {self.value:.6f} nats",
-            f"weight {self.objective.total_weight:g}, {self.objective.n_decisions} decisions, "
-            f"temperature {self.problem.temperature:g}, {self.problem.time}",
+            f"{scenes}weight {weight:g}, {decisions} decisions, temperature {self.problems[0].temperature:g}, {times}",
             f"standard errors: {used.value if used else 'none'}",
         ]
         remarks = list(self.uncertainty.remarks) if self.uncertainty else []
@@ -116,9 +116,9 @@ def default_objective(problem: InverseProblem) -> AbstractObjective:
 
 
 def fit(
-    problem: InverseProblem,
+    problem: InverseProblem | Sequence[InverseProblem],
     *,
-    objective: AbstractObjective | None = None,
+    objective: AbstractObjective | Sequence[AbstractObjective] | None = None,
     space: ParameterSpace | None = None,
     prior: GaussianPrior | None = None,
     optimiser: AbstractOptimiser | None = None,
@@ -128,8 +128,8 @@ def fit(
     """Learn θ: maximise the objective (plus log prior) over the free parameters.
 
     Args:
-        problem: decision process, reward and demonstrations.
-        objective: ``FeatureMatching.of(problem)`` or ``ConditionalLikelihood.of(problem)``; by default see
+        problem: decision process, reward and demonstrations; or several scenes whose rewards have the same parameters.
+        objective: ``FeatureMatching.of(problem)`` or ``ConditionalLikelihood.of(problem)``, one a scene; by default see
             :func:`default_objective`.
         space: bounds, fixed and tied parameters; all free by default.
         prior: a Gaussian prior; none by default.
@@ -143,11 +143,18 @@ def fit(
         interrupted is returned too, with the best point found and no standard errors.
 
     Raises:
-        InvalidInput: demonstrations, bounds or features that cannot be used.
+        InvalidInput: demonstrations, bounds or features that cannot be used; scenes whose parameters or temperatures
+            differ, by number.
         Failure: UNREACHABLE_GOAL where a demonstration cannot arrive.
     """
-    space = ParameterSpace.of(problem.reward.names) if space is None else space
-    target = FitTarget(default_objective(problem) if objective is None else objective, problem.reward, space, prior)
+    scenes = (problem,) if isinstance(problem, InverseProblem) else tuple(problem)
+    _check_alike(scenes)
+    space = ParameterSpace.of(scenes[0].reward.names) if space is None else space
+    if objective is None:
+        objective = [default_objective(scene) for scene in scenes]
+    target = FitTarget((objective,) if isinstance(objective, AbstractObjective) else tuple(objective), space, prior)
+    if target.problems != scenes:
+        raise InvalidInput("objective: expected one objective of each problem, in their order")
     wanted = space.start if start is None else space.free_of(start)
     begin = feasible_start(target, wanted)
     if not np.array_equal(begin, wanted):
@@ -162,8 +169,7 @@ def fit(
     uncertainty, smallest = _uncertainty(target, optimum.point.free, optimum.status)
     certificate = certify(target, begin, optimum, smallest)
     return Fit(
-        problem=problem,
-        objective=target.objective,
+        objectives=target.objectives,
         space=space,
         prior=prior,
         parameters=space.parameters(optimum.point.free),
@@ -173,6 +179,23 @@ def fit(
         start=space.parameters(begin),
         history=tuple(history),
     )
+
+
+def _check_alike(scenes: Sequence[InverseProblem]) -> None:
+    if not scenes:
+        raise InvalidInput("there is no problem to fit: give one, or a list of scenes")
+    names, temperature = tuple(scenes[0].reward.names), scenes[0].temperature
+    problems = []
+    for number, scene in enumerate(scenes[1:], 1):
+        other = tuple(scene.reward.names)
+        if other != names:
+            missing, new = [n for n in names if n not in other], [n for n in other if n not in names]
+            told = f"lacks {missing}, adds {new}" if missing or new else "has them in another order"
+            problems.append(f"scene {number}: its reward has other parameters than scene 0: it {told}")
+        if scene.temperature != temperature:
+            problems.append(f"scene {number}: temperature {scene.temperature:g}, in scene 0 {temperature:g}")
+    if problems:
+        raise InvalidInput(problems[:20])
 
 
 def _uncertainty(target: FitTarget, free: Float[np.ndarray, " F"], status: Status) -> tuple[Uncertainty | None, float]:
@@ -185,6 +208,6 @@ def _uncertainty(target: FitTarget, free: Float[np.ndarray, " F"], status: Statu
         return None, np.inf
     scales = target.scales(free)[uncertainty.interior]
     scaled = uncertainty.identification.information * np.outer(scales, scales)
-    values = np.linalg.eigvalsh(scaled / max(target.objective.n_decisions, target.total_weight))
+    values = np.linalg.eigvalsh(scaled / max(target.n_decisions, target.total_weight))
     ranked = np.sort(values)[len(uncertainty.identification.null) :]
     return uncertainty, float(ranked.min(initial=np.inf))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.optimize
@@ -22,10 +23,10 @@ from jaxtyping import Float
 
 from maxentrl.inverse.columns import Columns, table_columns
 from maxentrl.inverse.feature_matching import FeatureMatching
+from maxentrl.inverse.objectives import AbstractObjective
 from maxentrl.inverse.pullback import reward_table
 from maxentrl.inverse.target import FitTarget
 from maxentrl.numerics.types import ArrayLike
-from maxentrl.rewards.linear import LinearReward
 from maxentrl.status import Failure, InvalidInput, Status
 
 CUTS = 60
@@ -73,7 +74,7 @@ def find_escape(
         free: where the fit ended, the source of more directions to try for the likelihood.
         seconds: at most about this long is spent on the search (a large map plans for many goals at each cut).
     """
-    if not isinstance(target.reward, LinearReward):
+    if not target.linear:
         return Verdict(None, decided=False)
     if target.prior is not None and (target.prior.precision > 0).all():
         return Verdict(None, decided=True)
@@ -82,7 +83,7 @@ def find_escape(
     direction, decided = _cutting_planes(target, rising, lower, upper, seconds)
     if direction is not None:
         candidates = [*_units(direction, rising, lower, upper), direction]
-    elif isinstance(target.objective, FeatureMatching) and decided:
+    elif target.matching and decided:
         return Verdict(None, decided=True)
     else:
         moved = np.clip(free - start, np.where(lower < 0, -np.inf, 0), np.where(upper > 0, np.inf, 0))
@@ -119,16 +120,17 @@ def _judge(target: FitTarget, rising: np.ndarray, direction: Float[np.ndarray, "
     if not gain > 1e-9 * max(size, target.total_weight * 1e-6):
         return None
     full = target.space.matrix @ direction
-    table = reward_table(target.reward, full)
+    tables = [reward_table(problem.reward, full) for problem in target.problems]
+    each = list(zip(target.objectives, tables, strict=True))
     try:
-        hard = target.objective.hard_value(table)
+        hard = sum(objective.hard_value(table) for objective, table in each)
     except (Failure, InvalidInput):  # no hard plan along this direction, or none for the trajectory-level form
         return None
-    data = target.objective.data_value(table, full)
+    data = sum(objective.data_value(table, full) for objective, table in each)
     tolerance = EQUAL * (abs(hard) + abs(data) + abs(gain))
     if data < hard - tolerance:
         return None
-    beyond = data > hard + tolerance and isinstance(target.objective, FeatureMatching)
+    beyond = data > hard + tolerance and target.matching
     status = Status.UNBOUNDED_DUAL if beyond else Status.SEPARATION
     parts = np.argsort(-np.abs(direction * rising))
     named = [
@@ -144,8 +146,9 @@ def _cutting_planes(
     target: FitTarget, rising: np.ndarray, lower: np.ndarray, upper: np.ndarray, seconds: float
 ) -> tuple[Float[np.ndarray, " F"] | None, bool]:
     """A direction that no deterministic policy cuts off, by as much as possible, or None; and whether None is certain."""
-    objective = _matching(target)
-    if objective is None:
+    objectives = [_matching(objective) for objective in target.objectives]
+    twins = [objective for objective in objectives if objective is not None]
+    if len(twins) < len(objectives):
         return None, False
     cuts: list[np.ndarray] = []
     clock = time.perf_counter()
@@ -153,7 +156,7 @@ def _cutting_planes(
     for strictly in (True, False):
         while len(cuts) < CUTS and time.perf_counter() - clock < seconds:
             direction = _best_direction(rising, cuts, lower, upper, strictly=strictly)
-            cut = None if direction is None else _cut(target, objective, direction)
+            cut = None if direction is None else _cut(target, twins, direction)
             decided = direction is None
             if direction is None or cut is None:
                 break
@@ -182,31 +185,35 @@ def _best_direction(
     return np.where(np.abs(answer.x[: len(rising)]) > 1e-9 * width, answer.x[: len(rising)], 0.0)
 
 
-def _matching(target: FitTarget) -> FeatureMatching | None:
+def _matching(objective: AbstractObjective) -> FeatureMatching | None:
     """The dual whose cone is searched: the objective itself, or its twin for complete walks."""
-    if isinstance(target.objective, FeatureMatching):
-        return target.objective
+    if isinstance(objective, FeatureMatching):
+        return objective
     try:
-        return FeatureMatching.of(target.objective.problem)
+        return FeatureMatching.of(objective.problem)
     except InvalidInput:
         return None
 
 
-def _cut(target: FitTarget, objective: FeatureMatching, direction: np.ndarray) -> np.ndarray | None:
+def _cut(target: FitTarget, objectives: Sequence[FeatureMatching], direction: np.ndarray) -> np.ndarray | None:
     """Data features − features of the hard-optimal policy of reward φ·d, in the free parameters."""
     full = target.space.matrix @ direction
-    columns = table_columns(target.reward, full)
-    table = reward_table(target.reward, full)
+    try:
+        return target.space.matrix.T @ np.sum([_excess(objective, full) for objective in objectives], axis=0)
+    except (Failure, InvalidInput):
+        return None
+
+
+def _excess(objective: FeatureMatching, direction: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
+    reward = objective.problem.reward
+    columns, table = table_columns(reward, direction), reward_table(reward, direction)
     features = objective.problem.temperature * objective.linear_term.copy()
     if objective.data is not None:
         features += _features_of(columns, objective.data.pair, objective.data.terminal)
-    try:
-        for g, solution in enumerate(objective.planner.solve(objective.problem.forward_hard, table)):
-            visits = solution.occupancy(objective.source(g, solution)).visits
-            features -= _features_of(columns, visits.pair, visits.terminal)
-    except (Failure, InvalidInput):
-        return None
-    return target.space.matrix.T @ features
+    for g, solution in enumerate(objective.planner.solve(objective.problem.forward_hard, table)):
+        visits = solution.occupancy(objective.source(g, solution)).visits
+        features -= _features_of(columns, visits.pair, visits.terminal)
+    return features
 
 
 def _features_of(columns: Columns, pair: ArrayLike, terminal: ArrayLike) -> Float[np.ndarray, " K"]:

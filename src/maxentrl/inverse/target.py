@@ -10,11 +10,13 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, table_columns
-from maxentrl.inverse.derivatives import Scores, objective_hessian, objective_scores
+from maxentrl.inverse.derivatives import Scores, joined_scores, objective_hessian, objective_scores
+from maxentrl.inverse.feature_matching import FeatureMatching
 from maxentrl.inverse.objectives import AbstractObjective, Evaluation, evaluate_at
 from maxentrl.inverse.parameters import ParameterSpace
 from maxentrl.inverse.prior import GaussianPrior
-from maxentrl.rewards.reward import AbstractReward
+from maxentrl.inverse.problem import InverseProblem
+from maxentrl.rewards.linear import LinearReward
 from maxentrl.status import Failure, InvalidInput, Status
 
 REMEMBERED = 2
@@ -69,35 +71,58 @@ class AbstractTarget(abc.ABC):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FitTarget(AbstractTarget):
-    """objective(reward(θ)) + log prior(θ) with θ = offset + matrix · free.
+    """Σ over scenes of objective(reward(θ)), + log prior(θ), with θ = offset + matrix · free.
 
     Attributes:
-        objective: the dual or the likelihood of the demonstrations.
-        reward: θ → reward table.
+        objectives: the dual or the likelihood of the demonstrations of each scene; one for most fits.
         space: which parameters are free.
         prior: a Gaussian prior, or None.
         memory: the last points evaluated, which optimisers ask for again, with what was planned for them.
     """
 
-    objective: AbstractObjective
-    reward: AbstractReward
+    objectives: tuple[AbstractObjective, ...]
     space: ParameterSpace
     prior: GaussianPrior | None = None
-    memory: dict[bytes, tuple[Point, Evaluation]] = dataclasses.field(default_factory=dict, repr=False)
+    memory: dict[bytes, tuple[Point, tuple[Evaluation, ...]]] = dataclasses.field(default_factory=dict, repr=False)
 
     @property
     def total_weight(self) -> float:
-        return self.objective.total_weight
+        return float(sum(objective.total_weight for objective in self.objectives))
+
+    @property
+    def n_decisions(self) -> int:
+        """Demonstrated decisions (0 where only counts are known)."""
+        return sum(objective.n_decisions for objective in self.objectives)
+
+    @property
+    def problems(self) -> tuple[InverseProblem, ...]:
+        """What is learnt from, one a scene."""
+        return tuple(objective.problem for objective in self.objectives)
+
+    @property
+    def temperature(self) -> float:
+        """τ, the same in all scenes."""
+        return self.objectives[0].problem.temperature
+
+    @property
+    def linear(self) -> bool:
+        """Whether the rewards of all scenes are linear in θ."""
+        return all(isinstance(problem.reward, LinearReward) for problem in self.problems)
+
+    @property
+    def matching(self) -> bool:
+        """Whether it is the dual of feature matching in all scenes."""
+        return all(isinstance(objective, FeatureMatching) for objective in self.objectives)
 
     def residual(self, parameters: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
         """∂objective/∂θ without the prior: (data − model features)/τ."""
-        return evaluate_at(self.objective, self.reward, parameters)[1]
+        return np.sum([evaluate_at(one, one.problem.reward, parameters)[1] for one in self.objectives], axis=0)
 
     def evaluate(self, free: Float[np.ndarray, " F"]) -> Point:
         return self._known(free)[0]
 
-    def _known(self, free: Float[np.ndarray, " F"]) -> tuple[Point, Evaluation]:
-        """A point with its evaluation, planned anew only where it is none of the last."""
+    def _known(self, free: Float[np.ndarray, " F"]) -> tuple[Point, tuple[Evaluation, ...]]:
+        """A point with its evaluations, planned anew only where it is none of the last."""
         free = np.array(free, float)
         known = self.memory.pop(free.tobytes(), None) or self._evaluate(free)
         while len(self.memory) >= REMEMBERED:
@@ -105,16 +130,18 @@ class FitTarget(AbstractTarget):
         self.memory[free.tobytes()] = known
         return known
 
-    def _evaluate(self, free: Float[np.ndarray, " F"]) -> tuple[Point, Evaluation]:
+    def _evaluate(self, free: Float[np.ndarray, " F"]) -> tuple[Point, tuple[Evaluation, ...]]:
         parameters = self.space.parameters(free)
-        value, gradient, evaluation = evaluate_at(self.objective, self.reward, parameters)
+        found = [evaluate_at(objective, objective.problem.reward, parameters) for objective in self.objectives]
+        value = sum(one for one, _, _ in found)
+        gradient = np.sum([one for _, one, _ in found], axis=0)
         if self.prior is not None:
             value += self.prior.log_density(parameters)
             gradient = gradient + self.prior.gradient(parameters)
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
             worst = int(np.argmax(~np.isfinite(gradient)))
             raise Failure(Status.NON_FINITE, f"value {value}, gradient in '{self.space.names[worst]}'")
-        return Point(free, value, self.space.pull_back(gradient)), evaluation
+        return Point(free, value, self.space.pull_back(gradient)), tuple(one for _, _, one in found)
 
     def hessian(self, free: Float[np.ndarray, " F"], which: Bool[np.ndarray, " F"]) -> Float[np.ndarray, "k k"]:
         directions = self.space.matrix[:, which]
@@ -126,14 +153,19 @@ class FitTarget(AbstractTarget):
     def curvature(
         self, free: Float[np.ndarray, " F"], directions: Float[np.ndarray, "K D"]
     ) -> Float[np.ndarray, "D D"]:
-        """The objective's Hessian along directions of θ, without the prior."""
-        parameters, evaluation = self.space.parameters(free), self._known(free)[1]
-        return objective_hessian(self.objective, self.reward, parameters, directions, evaluation)
+        """The Hessian along directions of θ, without the prior."""
+        parameters, evaluations = self.space.parameters(free), self._known(free)[1]
+        each = zip(self.objectives, evaluations, strict=True)
+        parts = [objective_hessian(one, one.problem.reward, parameters, directions, known) for one, known in each]
+        return np.sum(parts, axis=0)
 
     def scores(self, free: Float[np.ndarray, " F"], which: Bool[np.ndarray, " F"]) -> Scores:
         """Scores of decisions and episodes in the free parameters marked, without the prior."""
-        parameters, evaluation = self.space.parameters(free), self._known(free)[1]
-        return objective_scores(self.objective, self.reward, parameters, self.space.matrix[:, which], evaluation)
+        parameters, evaluations = self.space.parameters(free), self._known(free)[1]
+        directions, each = self.space.matrix[:, which], zip(self.objectives, evaluations, strict=True)
+        return joined_scores(
+            [objective_scores(one, one.problem.reward, parameters, directions, known) for one, known in each]
+        )
 
     def scales(self, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:
         return self._scales
@@ -143,19 +175,25 @@ class FitTarget(AbstractTarget):
         """1/√(total second moment of each feature over the pairs that can be chosen): a bound-free curvature guess."""
         if len(self.space.names) > MAXIMUM_PARAMETERS:
             return np.ones(len(self.space.free_names))
-        columns = table_columns(self.reward, self.space.parameters(self.space.start))
-        problem = self.objective.problem
-        subscripts = "ktas,ktas,as->k" if columns.per_step else "kas,kas,as->k"
-        share = problem.mdp.available / max(problem.mdp.available.sum(), 1)
-        share = share.sum(0, keepdims=True) if columns.by_state else share
-        moment = np.einsum(subscripts, columns.pair, columns.pair, share) + np.square(columns.terminal).mean(1)
-        if columns.outcome is not None:
-            moment = moment + np.square(columns.outcome).mean((1, 2, 3))
+        start = self.space.parameters(self.space.start)
+        shares = [objective.total_weight / self.total_weight for objective in self.objectives]
+        moments = [share * _moment(problem, start) for share, problem in zip(shares, self.problems, strict=True)]
+        moment = np.sum(moments, axis=0)
         _refuse_empty(self.space, moment)
-        curvature = moment / problem.temperature**2
+        curvature = moment / self.temperature**2
         if self.prior is not None:
             curvature = curvature + self.prior.precision / self.total_weight
         return 1.0 / np.sqrt(self.space.matrix.T @ curvature)
+
+
+def _moment(problem: InverseProblem, parameters: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
+    """Mean square of ∂r/∂θ over the pairs that can be chosen, plus that over ends and outcomes."""
+    columns = table_columns(problem.reward, parameters)
+    subscripts = "ktas,ktas,as->k" if columns.per_step else "kas,kas,as->k"
+    share = problem.mdp.available / max(problem.mdp.available.sum(), 1)
+    share = share.sum(0, keepdims=True) if columns.by_state else share
+    moment = np.einsum(subscripts, columns.pair, columns.pair, share) + np.square(columns.terminal).mean(1)
+    return moment if columns.outcome is None else moment + np.square(columns.outcome).mean((1, 2, 3))
 
 
 def _refuse_empty(space: ParameterSpace, moment: Float[np.ndarray, " K"]) -> None:

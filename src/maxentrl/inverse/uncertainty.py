@@ -23,7 +23,6 @@ import scipy.stats
 from jaxtyping import Float
 
 from maxentrl.inverse.derivatives import Scores
-from maxentrl.inverse.feature_matching import FeatureMatching
 from maxentrl.inverse.identification import Identification, identify
 from maxentrl.inverse.target import FitTarget
 from maxentrl.status import InvalidInput
@@ -145,7 +144,7 @@ def uncertainty_of(target: FitTarget, free: Float[np.ndarray, " F"]) -> Uncertai
         tuple(space.free_names[i] for i in interior),
         information,
         target.scales(free)[interior],
-        float(max(target.objective.n_decisions, target.total_weight)),
+        float(max(target.n_decisions, target.total_weight)),
     )
     matrix = space.matrix[:, interior]
     scores = target.scores(free, inside)
@@ -214,8 +213,8 @@ def _notes(
 
 def _remarks(target: FitTarget, found: Identification) -> list[str]:
     remarks = list(found.messages)
-    certain = target.objective.problem.mdp.transitions.deterministic
-    if isinstance(target.objective, FeatureMatching) and not certain:
+    certain = all(problem.mdp.transitions.deterministic for problem in target.problems)
+    if target.matching and not certain:
         remarks.append("classical errors of feature matching hold under deterministic dynamics only; these are not")
     if not found.concave:
         remarks.append("the objective is not concave here: this is not a maximum, start elsewhere")

@@ -137,7 +137,7 @@ def fit_record(fit: Fit, job: Job, before: Checkpoint | None) -> FitRecord:
     certificate = fit.certificate
     truth = job.truth
     return FitRecord(
-        names=tuple(fit.reward.names),
+        names=tuple(fit.space.names),
         parameters=fit.parameters,
         objective="conditional likelihood" if certificate.duality_gap is None else "feature matching",
         value=float(fit.value),
@@ -145,7 +145,7 @@ def fit_record(fit: Fit, job: Job, before: Checkpoint | None) -> FitRecord:
         detail=certificate.detail,
         gradient_norm=float(certificate.gradient_norm),
         residual=certificate.residual,
-        held=tuple(name for name, held in zip(fit.reward.names, certificate.held, strict=True) if held),
+        held=tuple(name for name, held in zip(fit.space.names, certificate.held, strict=True) if held),
         duality_gap=certificate.duality_gap,
         evaluations=certificate.evaluations + (before.evaluations if before else 0),
         seconds=certificate.seconds + (before.seconds if before else 0.0),

@@ -322,8 +322,7 @@ class _Runner:
             job.scene.world.mdp, job.reward, others, job.time, job.spec.fit.temperature, entropy=job.entropy
         )
         target = FitTarget(
-            make_objective(job.spec.fit, problem),
-            job.reward,
+            (make_objective(job.spec.fit, problem),),
             parameter_space(job.spec.reward, job.reward.names),
             make_prior(job.spec.reward, job.reward.names),
         )
