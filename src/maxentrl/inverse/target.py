@@ -9,12 +9,13 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float
 
-from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, table_columns
+from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, columns_along
 from maxentrl.inverse.derivatives import Scores, objective_hessian, objective_scores
 from maxentrl.inverse.objectives import AbstractObjective, Evaluation, evaluate_at
-from maxentrl.inverse.parameters import ParameterSpace
+from maxentrl.inverse.parameters import ParameterSpace, unit_columns
 from maxentrl.inverse.prior import GaussianPrior
-from maxentrl.rewards.reward import AbstractReward
+from maxentrl.numerics.reward_table import RewardTable
+from maxentrl.rewards.reward import AbstractReward, coefficient_mask
 from maxentrl.status import Failure, InvalidInput, Status
 
 REMEMBERED = 2
@@ -96,6 +97,10 @@ class FitTarget(AbstractTarget):
     def evaluate(self, free: Float[np.ndarray, " F"]) -> Point:
         return self._known(free)[0]
 
+    def visits(self, free: Float[np.ndarray, " F"]) -> RewardTable:
+        """∂objective/∂reward: (data − model visits)/τ."""
+        return self._known(free)[1].visits
+
     def _known(self, free: Float[np.ndarray, " F"]) -> tuple[Point, Evaluation]:
         """A point with its evaluation, planned anew only where it is none of the last."""
         free = np.array(free, float)
@@ -117,7 +122,7 @@ class FitTarget(AbstractTarget):
         return Point(free, value, self.space.pull_back(gradient)), evaluation
 
     def hessian(self, free: Float[np.ndarray, " F"], which: Bool[np.ndarray, " F"]) -> Float[np.ndarray, "k k"]:
-        directions = self.space.matrix[:, which]
+        directions = self.space.directions(which)
         found = self.curvature(free, directions)
         if self.prior is not None:
             found = found - directions.T @ (self.prior.precision[:, None] * directions)
@@ -133,17 +138,30 @@ class FitTarget(AbstractTarget):
     def scores(self, free: Float[np.ndarray, " F"], which: Bool[np.ndarray, " F"]) -> Scores:
         """Scores of decisions and episodes in the free parameters marked, without the prior."""
         parameters, evaluation = self.space.parameters(free), self._known(free)[1]
-        return objective_scores(self.objective, self.reward, parameters, self.space.matrix[:, which], evaluation)
+        return objective_scores(self.objective, self.reward, parameters, self.space.directions(which), evaluation)
 
     def scales(self, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:
         return self._scales
 
     @cached_property
     def _scales(self) -> Float[np.ndarray, " F"]:
-        """1/√(total second moment of each feature over the pairs that can be chosen): a bound-free curvature guess."""
-        if len(self.space.names) > MAXIMUM_PARAMETERS:
-            return np.ones(len(self.space.free_names))
-        columns = table_columns(self.reward, self.space.parameters(self.space.start))
+        """1/√(total second moment of each feature over the pairs that can be chosen): a bound-free curvature guess.
+
+        One for the weights of a network, whose first values set their scale.
+        """
+        scales, which = np.ones(len(self.space.free_names)), self.with_errors
+        if which.any():
+            scales[which] = 1.0 / np.sqrt(self.space.pull_back(self._curvature_guess(self.space.follow(which)))[which])
+        return scales
+
+    @cached_property
+    def with_errors(self) -> Bool[np.ndarray, " F"]:
+        """Free parameters for which second derivatives are formed: the coefficients, where they are not too many."""
+        found = self.space.leading(coefficient_mask(self.reward))
+        return found if found.sum() <= MAXIMUM_PARAMETERS else np.zeros_like(found)
+
+    def _curvature_guess(self, which: Bool[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
+        columns = columns_along(self.reward, self.space.parameters(self.space.start), unit_columns(which))
         problem = self.objective.problem
         subscripts = "ktas,ktas,as->k" if columns.per_step else "kas,kas,as->k"
         share = problem.mdp.available / max(problem.mdp.available.sum(), 1)
@@ -151,15 +169,21 @@ class FitTarget(AbstractTarget):
         moment = np.einsum(subscripts, columns.pair, columns.pair, share) + np.square(columns.terminal).mean(1)
         if columns.outcome is not None:
             moment = moment + np.square(columns.outcome).mean((1, 2, 3))
-        _refuse_empty(self.space, moment)
-        curvature = moment / problem.temperature**2
+        _refuse_empty([name for name, used in zip(self.space.names, which, strict=True) if used], moment)
+        curvature = np.zeros(len(which))
+        curvature[which] = moment / problem.temperature**2
         if self.prior is not None:
             curvature = curvature + self.prior.precision / self.total_weight
-        return 1.0 / np.sqrt(self.space.matrix.T @ curvature)
+        return curvature
 
 
-def _refuse_empty(space: ParameterSpace, moment: Float[np.ndarray, " K"]) -> None:
-    empty = [name for name, m, fixed in zip(space.names, moment, space.fixed, strict=True) if m == 0 and not fixed]
+def worth_a_hessian(target: AbstractTarget) -> bool:
+    """Whether the Hessian in all free parameters is to be formed unasked: not for the weights of a network."""
+    return bool(target.with_errors.all()) if isinstance(target, FitTarget) else True
+
+
+def _refuse_empty(names: list[str], moment: Float[np.ndarray, " k"]) -> None:
+    empty = [name for name, m in zip(names, moment, strict=True) if m == 0]
     if empty:
         raise InvalidInput(
             [
