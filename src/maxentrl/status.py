@@ -43,12 +43,16 @@ class Status(enum.Enum):
         "the demonstrations are matched only in the limit of infinite parameters (separation): add a prior or bounds, "
         "or drop the feature named"
     )
+    EARLY_STOPPED = (
+        "stopped early: the likelihood of walks held out rose no further; the parameters are those where it was "
+        "highest, not a maximum of the objective"
+    )
     INTERRUPTED = "interrupted: the parameters are the best found so far and the checkpoint can be resumed"
 
     @property
     def successful(self) -> bool:
         """Whether the result may be used as what was asked for."""
-        return self in (Status.EXACT, Status.CONVERGED)
+        return self in (Status.EXACT, Status.CONVERGED, Status.EARLY_STOPPED)
 
 
 class MaxentrlError(Exception):

@@ -19,6 +19,7 @@ LAYERS = {
     "planning": {"mdp", "numerics"},
     "demos": {"mdp", "numerics"},
     "inverse": {"planning", "rewards", "demos", "mdp", "numerics"},
+    "imitation": {"inverse", "planning", "rewards", "demos", "mdp", "numerics"},
     "forecast": {"planning", "demos", "mdp", "numerics"},
     "readers": {"demos", "mdp"},
     "plots": {"forecast", "planning", "inverse", "demos", "mdp"},
@@ -36,7 +37,7 @@ FUNCTION_LINES = 60
 FUNCTION_BUDGET = 0.05
 """Share of functions that may be longer than 40 lines (without docstring)."""
 
-OPTIONAL = {"matplotlib", "PIL", "jinja2", "gymnasium", "equinox", "optax", "pyarrow"}
+OPTIONAL = {"matplotlib", "PIL", "jinja2", "gymnasium", "equinox", "optax", "pyarrow", "safetensors", "cvxpy"}
 """Packages that the base installation lacks."""
 
 

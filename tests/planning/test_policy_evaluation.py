@@ -39,11 +39,14 @@ def some_policy(problem: SoftProblem, seed: int = 0) -> np.ndarray:
     return np.divide(chances, total, out=np.zeros_like(chances), where=total > 0)
 
 
+@pytest.mark.parametrize("stationary", [False, True])
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in PATHS])
-def test_parts_against_all_paths(case: Case) -> None:
+def test_parts_against_all_paths(case: Case, stationary: bool) -> None:
     """E[return], entropy and divergence of two policies, path by path; value = return − τ KL(π‖q)."""
     problem, start = case.problem, case.start
     model, policy, other = Model.of(problem, case.longest or 0), some_policy(problem, 1), some_policy(problem, 2)
+    if stationary and policy.ndim == 3:
+        policy, other = policy[0], other[0]
 
     def chance(table: np.ndarray, t: int, s: int, a: int) -> float:
         return float(table[t, a, s] if table.ndim == 3 else table[a, s])

@@ -81,6 +81,7 @@ def test_a_fit_without_an_answer_is_said_first(fit, evaluation):
 
 def test_the_page_holds_all_of_the_run(fit, evaluation, tmp_path, monkeypatch):
     monkeypatch.setattr("maxentrl.report.build.draw_pictures", lambda run: ())
+    monkeypatch.setattr("maxentrl.report.build.unfolding_pictures", lambda run: ())
     record = new_record(tmp_path / "s.toml", "text", [], None).ending("CONVERGED", 1.0)
     page = make_page(Run(tmp_path, demo_spec(), record, fit), evaluation)
     assert [c.name for c in page.coefficients] == list(fit.names)

@@ -26,11 +26,15 @@ class Report:
     def run(self, terminal: Terminal) -> int:
         """Run the command; the exit code."""
         from maxentrl.report.build import write_report
-        from maxentrl.runs.evaluate import evaluate
+        from maxentrl.runs.evaluate import evaluate, evaluate_decisions
+        from maxentrl.runs.leave_one_out_files import load_leave_one_out
         from maxentrl.runs.run import load_run
 
         run = load_run(self.source)
-        evaluation = evaluate(run.job, run.fit.parameters, seed=self.seed or 0)
+        if load_leave_one_out(run.folder) is None:
+            evaluation = evaluate(run.job, run.fit.parameters, seed=self.seed or 0)
+        else:  # each walk was forecast by what the others teach: forecasts of the walks learnt from would say less
+            evaluation = evaluate_decisions(run.job, run.fit.parameters)
         page = write_report(run, evaluation)
         terminal.say(f"report: {page}")
         terminal.emit({"report": str(page), "exit_code": 0})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
+import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
 from maxentrl.inverse.optimise import Optimum
+from maxentrl.inverse.pullback import reward_table
 from maxentrl.inverse.separation import Verdict, find_escape
 from maxentrl.inverse.target import FitTarget
 from maxentrl.status import Status
@@ -35,8 +37,9 @@ class Certificate:
         residual: data − model features, in feature units, summed over weighted trajectories; one a parameter, (K,).
             For the likelihood, τ · ∂ℓ/∂θ.
         held: parameters that a bound, a fixed value or a tie holds: their residual need not vanish, (K,).
-        duality_gap: |θᵀ residual|, in reward units: what the policy's expected reward differs from the demonstrations'
-            (zero at an interior optimum without prior); None for the likelihood, which is not a dual.
+        duality_gap: |⟨r, data visits − model visits⟩| (θᵀ residual for a linear reward), in reward units: what the policy's
+            expected reward differs from the demonstrations' (zero at the interior optimum of a linear reward without
+            prior); None for the likelihood, which is not a dual.
         evaluations: of objective and gradient.
         seconds: taken by the optimiser.
     """
@@ -75,7 +78,9 @@ def certify(target: FitTarget, start: Float[np.ndarray, " F"], optimum: Optimum,
     verdict = Verdict(None, decided=True)
     if _suspicious(target, optimum, smallest):
         verdict = find_escape(target, start, optimum.point.free, seconds)
-    status, detail = optimum.status, "" if verdict.decided or not target.linear else UNDECIDED
+    status, detail = optimum.status, optimum.detail
+    if not verdict.decided and target.linear:
+        detail = UNDECIDED
     if verdict.escape is not None:
         status, detail = verdict.escape.status, verdict.escape.detail
     return Certificate(
@@ -84,21 +89,30 @@ def certify(target: FitTarget, start: Float[np.ndarray, " F"], optimum: Optimum,
         gradient_norm=optimum.gradient_norm,
         residual=residual,
         held=_held(target, optimum),
-        duality_gap=abs(float(parameters @ residual)) if target.matching else None,
+        duality_gap=_gap(target, optimum, residual) if target.matching else None,
         evaluations=optimum.evaluations,
         seconds=optimum.seconds,
     )
 
 
+def _gap(target: FitTarget, optimum: Optimum, residual: Float[np.ndarray, " K"]) -> float:
+    parameters = target.space.parameters(optimum.point.free)
+    if target.linear:
+        return abs(float(parameters @ residual))
+    total = 0.0
+    for problem, visits in zip(target.problems, target.visits(optimum.point.free), strict=True):
+        pairs = zip(jax.tree.leaves(reward_table(problem.reward, parameters)), jax.tree.leaves(visits), strict=True)
+        total += sum(float(np.sum(np.where(visit != 0, entry, 0.0) * visit)) for entry, visit in pairs)
+    return abs(target.temperature * total)
+
+
 def _held(target: FitTarget, optimum: Optimum) -> Bool[np.ndarray, " K"]:
     """Parameters that do not follow one unbounded free parameter alone."""
-    matrix = target.space.matrix
-    own = (np.count_nonzero(matrix, axis=0) == 1) & ~target.space.at_bound(optimum.point.free)
-    return ~(matrix[:, own] != 0).any(1)
+    return ~target.space.follow(target.space.alone & ~target.space.at_bound(optimum.point.free))
 
 
 def _suspicious(target: FitTarget, optimum: Optimum, smallest: float) -> bool:
-    if optimum.status is Status.INTERRUPTED:
+    if optimum.status in (Status.INTERRUPTED, Status.EARLY_STOPPED):
         return False
     far = np.max(np.abs(optimum.point.free) / target.scales(optimum.point.free), initial=0.0) > SUSPICIOUS
     flat = smallest < max(1e-5, 1e2 * optimum.gradient_norm)

@@ -78,23 +78,46 @@ def table_columns(reward: AbstractReward, parameters: Float[np.ndarray, " K"]) -
         state = np.asarray(reward.state)[:, None]
         return Columns(state if reward.pair is None else state + reward.pair, reward.terminal)
 
-    def parts(theta: Float[Array, " K"]) -> tuple[ArrayLike, ArrayLike, ArrayLike | None]:
-        table = reward.table(theta)
-        return table.pair, table.terminal, table.outcome
+    return columns_along(reward, parameters, np.eye(len(parameters)))
 
-    jacobian = jax.jacfwd(parts)(jnp.asarray(parameters))
+
+@double_precision
+def columns_along(
+    reward: AbstractReward, parameters: Float[np.ndarray, " K"], directions: Float[np.ndarray, "K F"]
+) -> Columns:
+    """Derivatives of the table along F directions of θ, one a column, without forming those along all others."""
+    if isinstance(reward, LinearReward):
+        return table_columns(reward, parameters).along(directions)
+    jacobian = _jacobian(reward, np.asarray(parameters, float), np.asarray(directions, float))
     pair, terminal, outcome = (None if part is None else np.moveaxis(np.asarray(part), -1, 0) for part in jacobian)
     return Columns(np.asarray(pair), np.asarray(terminal), outcome)
 
 
 @double_precision
 def table_curvature(
-    reward: AbstractReward, parameters: Float[np.ndarray, " K"], visits: RewardTable
-) -> Float[np.ndarray, "K K"]:
-    """Σ visits · ∂²table/∂θ²: what a reward that is not linear in θ adds to a Hessian."""
-    weights = jax.tree.map(jnp.asarray, visits)
+    reward: AbstractReward,
+    parameters: Float[np.ndarray, " K"],
+    visits: RewardTable,
+    directions: Float[np.ndarray, "K F"],
+) -> Float[np.ndarray, "F F"]:
+    """Dᵀ (Σ visits · ∂²table/∂θ²) D: what a reward that is not linear in θ adds to a Hessian along F directions."""
+    return np.asarray(_curvature(reward, np.asarray(parameters, float), np.asarray(directions, float), visits))
 
-    def total(theta: Float[Array, " K"]) -> Float[Array, ""]:
-        return jnp.asarray(reward.table(theta).inner(weights))
 
-    return np.asarray(jax.hessian(total)(jnp.asarray(parameters)))
+@jax.jit
+def _jacobian(reward: AbstractReward, parameters: Float[Array, " K"], directions: Float[Array, "K F"]) -> tuple:
+    def parts(step: Float[Array, " F"]) -> tuple[ArrayLike, ArrayLike, ArrayLike | None]:
+        table = reward.table(parameters + directions @ step)
+        return table.pair, table.terminal, table.outcome
+
+    return jax.jacfwd(parts)(jnp.zeros(directions.shape[1]))
+
+
+@jax.jit
+def _curvature(
+    reward: AbstractReward, parameters: Float[Array, " K"], directions: Float[Array, "K F"], visits: RewardTable
+) -> Float[Array, "F F"]:
+    def total(step: Float[Array, " F"]) -> Float[Array, ""]:
+        return jnp.asarray(reward.table(parameters + directions @ step).inner(visits))
+
+    return jax.hessian(total)(jnp.zeros(directions.shape[1]))

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from maxentrl.demos.trajectories import Trajectories
-from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, Columns, table_columns, table_curvature
+from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, Columns, columns_along, table_columns, table_curvature
 from maxentrl.inverse.curvature import information, model_columns, value_jacobian
 from maxentrl.inverse.feature_matching import FeatureMatching
 from maxentrl.inverse.likelihood import ConditionalLikelihood, RowReading
@@ -56,13 +56,15 @@ def objective_hessian(
     Raises:
         InvalidInput: more parameters than a Hessian is formed for.
     """
-    if len(parameters) > MAXIMUM_PARAMETERS:
-        raise InvalidInput(f"{len(parameters)} parameters: Hessians are formed for at most {MAXIMUM_PARAMETERS}")
-    columns = table_columns(reward, parameters).along(directions)
+    if directions.shape[1] > MAXIMUM_PARAMETERS:
+        raise InvalidInput(
+            f"{directions.shape[1]} parameters: Hessians are formed for at most {MAXIMUM_PARAMETERS}; use LBFGSB or "
+            "GradientSteps, which need none"
+        )
+    columns = columns_along(reward, parameters, directions)
     total = np.zeros((directions.shape[1], directions.shape[1]))
     if not isinstance(reward, LinearReward):
-        bend = table_curvature(reward, parameters, evaluation.visits)
-        total = directions.T @ bend @ directions
+        total = table_curvature(reward, parameters, evaluation.visits, directions)
     objective = _known(objective)
     if isinstance(objective, FeatureMatching):
         for g, solution in enumerate(evaluation.solutions):
@@ -92,7 +94,7 @@ def objective_scores(
 
     The second uses the next state that was realised, so that its sum over a walk is (Φ_i − E[Φ])/τ.
     """
-    columns = table_columns(reward, parameters).along(directions)
+    columns = columns_along(reward, parameters, directions)
     objective, solutions = _known(objective), evaluation.solutions
     if isinstance(objective, ConditionalLikelihood):
         return _likelihood_scores(objective, solutions, columns)

@@ -11,13 +11,13 @@ from maxentrl.inverse.planners import Episodes
 from maxentrl.inverse.problem import InverseProblem
 from maxentrl.inverse.pullback import reward_table
 from maxentrl.mdp.time import Finite, ToGoal
-from maxentrl.rewards.reward import AbstractReward
+from maxentrl.rewards.reward import AbstractReward, starting_parameters
 from maxentrl.status import InvalidInput
 
 
 def uses_steps(reward: AbstractReward) -> bool:
     """Whether a reward gives each step its own table."""
-    return reward_table(reward, np.zeros(len(reward.names))).per_step
+    return reward_table(reward, starting_parameters(reward)).per_step
 
 
 def episodes_of(problem: InverseProblem) -> Episodes:

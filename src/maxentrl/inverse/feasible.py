@@ -8,14 +8,15 @@ import numpy as np
 import scipy.optimize
 from jaxtyping import Float
 
-from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, table_columns
+from maxentrl.inverse.columns import columns_along
 from maxentrl.inverse.optimise import REJECTED
 from maxentrl.inverse.problem import InverseProblem
 from maxentrl.inverse.pullback import reward_table
 from maxentrl.inverse.target import FitTarget
 from maxentrl.mdp.checks import can_reach
 from maxentrl.mdp.time import ToGoal
-from maxentrl.status import Failure, InvalidInput
+from maxentrl.rewards.linear import LinearReward
+from maxentrl.status import Failure, InvalidInput, Status
 
 DOUBLINGS = 40
 ROWS_AT_ONCE = 400
@@ -36,18 +37,18 @@ def feasible_start(target: FitTarget, start: Float[np.ndarray, " F"] | None = No
     Raises:
         InvalidInput: no direction within the bounds lowers every reward.
     """
-    space = target.space
+    space, which = target.space, target.with_errors
     begin = space.start if start is None else np.clip(start, space.lower, space.upper)
     parameters = space.parameters(begin)
     infinite = any(_surely_infinite(problem, parameters) for problem in target.problems)
     if not infinite and _finite(target, begin):
         return begin
-    if len(space.names) <= MAXIMUM_PARAMETERS:
+    if which.any():
         rows, scales = _rows(target, begin), target.scales(begin)
-        direction, margin = _flattest(rows, *_cone(target)) or _descent(rows, *_cone(target), scales)
+        direction, margin = _flattest(rows, *_cone(target)) or _descent(rows, *_cone(target), scales[which])
         length = _enough(target, begin) / margin if margin > 0 else 0.0
         for _ in range(DOUBLINGS if margin > 0 else 0):
-            trial = np.clip(begin + length * direction, space.lower, space.upper)
+            trial = np.clip(begin + length * _embed(which, direction), space.lower, space.upper)
             if _finite(target, trial):
                 return trial
             length *= 2.0
@@ -60,7 +61,7 @@ def feasible_start(target: FitTarget, start: Float[np.ndarray, " F"] | None = No
     raise InvalidInput(
         "no start with a finite partition function was found within the bounds: no combination of the features makes "
         "every move cost something. Add a constant cost per step (a feature that is 1 everywhere, with an upper bound "
-        "of 0), widen the bounds, or use a finite horizon or a discount"
+        "of 0; for a network, output = Cost()), widen the bounds, or use a finite horizon or a discount"
     )
 
 
@@ -68,7 +69,8 @@ def _finite(target: FitTarget, free: Float[np.ndarray, " F"]) -> bool:
     try:
         target.evaluate(free)
     except Failure as failure:
-        if failure.status in REJECTED:
+        of_a_network = failure.status is Status.NON_FINITE and not isinstance(target.reward, LinearReward)
+        if failure.status in REJECTED and not of_a_network:
             return False
         raise
     return True
@@ -113,14 +115,16 @@ def _enough(target: FitTarget, free: Float[np.ndarray, " F"]) -> float:
     return max(1.05 * float(max(growth)), 0.1) * target.temperature
 
 
-def _rows(target: FitTarget, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, "N F"]:
-    """Distinct derivatives of the rewards of available pairs in the free parameters."""
-    parameters = target.space.parameters(free)
-    return np.concatenate([_rows_of(problem, parameters) for problem in target.problems]) @ target.space.matrix
+def _rows(target: FitTarget, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, "N k"]:
+    """Derivatives of the rewards of available pairs in the free coefficients."""
+    parameters, directions = target.space.parameters(free), target.space.directions(target.with_errors)
+    return np.concatenate([_rows_of(problem, parameters, directions) for problem in target.problems])
 
 
-def _rows_of(problem: InverseProblem, parameters: Float[np.ndarray, " K"]) -> Float[np.ndarray, "N K"]:
-    columns = table_columns(problem.reward, parameters)
+def _rows_of(
+    problem: InverseProblem, parameters: Float[np.ndarray, " K"], directions: Float[np.ndarray, "K k"]
+) -> Float[np.ndarray, "N k"]:
+    columns = columns_along(problem.reward, parameters, directions)
     available = problem.mdp.available
     pair = np.asarray(columns.pair).reshape(len(columns.pair), -1, *columns.pair.shape[-2:])
     chosen = pair[:, :, 0][:, :, available.any(0)] if columns.by_state else pair[:, :, available]
@@ -132,7 +136,7 @@ def _single_steps(
 ) -> Iterator[Float[np.ndarray, " F"]]:
     """Each parameter moved alone, both ways, by ever larger steps: it may be enough to make some moves costly."""
     for size in (1.0, 4.0, 16.0):
-        for k in range(min(len(begin), SINGLE)):
+        for k in np.flatnonzero(target.with_errors)[:SINGLE]:
             for step in (-size * scales[k], size * scales[k]):
                 trial = begin.copy()
                 trial[k] = np.clip(begin[k] + step, target.space.lower[k], target.space.upper[k])
@@ -142,8 +146,16 @@ def _single_steps(
 
 def _cone(target: FitTarget) -> tuple[np.ndarray, np.ndarray]:
     """Directions that no bound stops: lower and upper limits of their scaled components."""
-    lower = np.where(np.isfinite(target.space.lower), 0.0, -1.0)
-    return lower, np.where(np.isfinite(target.space.upper), 0.0, 1.0)
+    which = target.with_errors
+    lower = np.where(np.isfinite(target.space.lower[which]), 0.0, -1.0)
+    return lower, np.where(np.isfinite(target.space.upper[which]), 0.0, 1.0)
+
+
+def _embed(which: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """The free vector with these values where marked and zero elsewhere."""
+    whole = np.zeros(len(which))
+    whole[which] = part
+    return whole
 
 
 def _flattest(rows: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, float] | None:
@@ -197,6 +209,6 @@ def _inside_bounds(target: FitTarget, rows: np.ndarray, scales: np.ndarray) -> n
     space = target.space
     lower, upper = np.maximum(space.lower, -1e3 * scales), np.minimum(space.upper, 1e3 * scales)
     fixed = [float(np.max(reward_table(problem.reward, space.offset).pair)) for problem in target.problems]
-    base = max(fixed) if space.fixed.any() else 0.0
-    direction, margin = _descent(rows, lower / scales, upper / scales, scales)
-    return np.clip(direction, space.lower, space.upper) if margin > base else None
+    base, which = max(fixed) if space.fixed.any() else 0.0, target.with_errors
+    direction, margin = _descent(rows, (lower / scales)[which], (upper / scales)[which], scales[which])
+    return np.clip(_embed(which, direction), space.lower, space.upper) if margin > base and which.all() else None

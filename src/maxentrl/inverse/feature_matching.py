@@ -19,6 +19,7 @@ from maxentrl.mdp.time import Discounted
 from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.planning.solution import SoftSolution
 from maxentrl.rewards.linear import LinearReward
+from maxentrl.rewards.reward import starting_parameters
 from maxentrl.status import Failure, InvalidInput, Status
 
 
@@ -119,7 +120,7 @@ def data_visits(problem: InverseProblem, trajectories: Trajectories, rows: Decis
     A decision whose action was not seen is shared by the actions that explain it; that is exact where these have the
     same reward, which :meth:`FeatureMatching.evaluate` insists on.
     """
-    visits = reward_table(problem.reward, np.zeros(len(problem.reward.names))).zeros()
+    visits = reward_table(problem.reward, starting_parameters(problem.reward)).zeros()
     dynamics = np.exp(rows.log_dynamics)
     share = dynamics / np.add.reduceat(dynamics, rows.first)[rows.decision]
     step = rows.step[rows.decision]

@@ -24,10 +24,11 @@ from maxentrl.inverse.pullback import reward_table
 from maxentrl.inverse.ray import best_on_ray
 from maxentrl.inverse.summary import coefficient_table
 from maxentrl.inverse.target import FitTarget
-from maxentrl.inverse.uncertainty import Coefficient, ErrorKind, Uncertainty, uncertainty_of
+from maxentrl.inverse.uncertainty import WEIGHT, Coefficient, ErrorKind, Uncertainty, uncertainty_of
 from maxentrl.mdp.time import Discounted, Time
 from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.planning.problem import SoftProblem
+from maxentrl.rewards.reward import AbstractReward, coefficient_mask, starting_parameters
 from maxentrl.status import Failure, InvalidInput, Status
 
 
@@ -44,7 +45,7 @@ class Fit:
         certificate: how it ended and the evidence.
         uncertainty: standard errors; None where the fit has no maximum, was interrupted, or has too many parameters.
         start: θ at which it began, (K,).
-        history: every evaluation, in order.
+        history: every evaluation, in order; without their parameters where these are more than 2000.
     """
 
     objectives: tuple[AbstractObjective, ...]
@@ -84,9 +85,12 @@ class Fit:
         """One row a parameter: estimate, standard error, z, p, 95 % interval; None, with a note, where not known."""
         if self.uncertainty is not None:
             return self.uncertainty.coefficients(self.space.names, self.parameters, kind)
-        note = "no standard error: the fit did not converge" if not self.status.successful else ""
-        rows = zip(self.space.names, self.parameters, strict=True)
-        return tuple(Coefficient(name, float(value), None, None, None, None, None, note) for name, value in rows)
+        note = "" if self.status is Status.CONVERGED else "no standard error: the fit did not converge"
+        if self.status is Status.EARLY_STOPPED:
+            note = "no standard error: stopped before the maximum"
+        weight = ~coefficient_mask(self.problems[0].reward)
+        rows = zip(self.space.names, self.parameters, np.where(weight, WEIGHT, note), strict=True)
+        return tuple(Coefficient(name, float(value), None, None, None, None, None, str(n)) for name, value, n in rows)
 
     def summary(self, kind: ErrorKind | None = None) -> str:
         """The coefficient table, certificate and remarks as text."""
@@ -102,7 +106,17 @@ class Fit:
             f"standard errors: {used.value if used else 'none'}",
         ]
         remarks = list(self.uncertainty.remarks) if self.uncertainty else []
-        return "\n".join([*head, coefficient_table(self.table(kind)), str(self.certificate), *remarks])
+        rows = [row for row in self.table(kind) if row.note != WEIGHT]
+        weights = self.parameters[~coefficient_mask(self.reward)]
+        if len(weights):
+            remarks.insert(0, f"{len(weights)} weights of a network, of norm {np.linalg.norm(weights):.4g}")
+        return "\n".join([*head, *([coefficient_table(rows)] if rows else []), str(self.certificate), *remarks])
+
+
+def space_of(reward: AbstractReward) -> ParameterSpace:
+    """Every parameter free, from the reward's own start (the first weights of a network)."""
+    start = dict(zip(reward.names, starting_parameters(reward).tolist(), strict=True))
+    return ParameterSpace.of(reward.names, start=start)
 
 
 def default_objective(problem: InverseProblem) -> AbstractObjective:
@@ -131,7 +145,7 @@ def fit(
         problem: decision process, reward and demonstrations; or several scenes whose rewards have the same parameters.
         objective: ``FeatureMatching.of(problem)`` or ``ConditionalLikelihood.of(problem)``, one a scene; by default see
             :func:`default_objective`.
-        space: bounds, fixed and tied parameters; all free by default.
+        space: bounds, fixed and tied parameters; all free by default, from the reward's own start.
         prior: a Gaussian prior; none by default.
         optimiser: ``LBFGSB()`` by default.
         start: θ to begin at, for instance a checkpoint's; by default the space's start. An infeasible one is replaced
@@ -149,20 +163,23 @@ def fit(
     """
     scenes = (problem,) if isinstance(problem, InverseProblem) else tuple(problem)
     _check_alike(scenes)
-    space = ParameterSpace.of(scenes[0].reward.names) if space is None else space
+    space = space_of(scenes[0].reward) if space is None else space
     if objective is None:
         objective = [default_objective(scene) for scene in scenes]
     target = FitTarget((objective,) if isinstance(objective, AbstractObjective) else tuple(objective), space, prior)
     if target.problems != scenes:
         raise InvalidInput("objective: expected one objective of each problem, in their order")
-    wanted = space.start if start is None else space.free_of(start)
+    wanted = _wanted(space, scenes[0].reward) if start is None else space.free_of(start)
+    for scene in scenes:  # a network that gives NaN is refused here, by name
+        reward_table(scene.reward, space.parameters(wanted))
     begin = feasible_start(target, wanted)
     if not np.array_equal(begin, wanted):
         begin = best_on_ray(target, wanted, begin)
     history: list[Progress] = []
 
     def log(step: Progress) -> None:
-        history.append(step)
+        small = len(step.parameters) <= MAXIMUM_PARAMETERS
+        history.append(step if small else dataclasses.replace(step, parameters=np.zeros(0)))
         progress(step)
 
     optimum = (LBFGSB() if optimiser is None else optimiser).maximise(target, begin, log)
@@ -198,9 +215,18 @@ def _check_alike(scenes: Sequence[InverseProblem]) -> None:
         raise InvalidInput(problems[:20])
 
 
+def _wanted(space: ParameterSpace, reward: AbstractReward) -> Float[np.ndarray, " F"]:
+    """The space's start, with the reward's own for weights of a network that it leaves at zero, where none can learn."""
+    parameters = space.parameters(space.start)
+    unset = (parameters == 0) & ~coefficient_mask(reward) & ~space.fixed
+    if not unset.any():
+        return space.start
+    return space.free_of(np.where(unset, starting_parameters(reward), parameters))
+
+
 def _uncertainty(target: FitTarget, free: Float[np.ndarray, " F"], status: Status) -> tuple[Uncertainty | None, float]:
     """Standard errors where the optimiser converged, and the smallest information per decision."""
-    if status is not Status.CONVERGED or len(target.space.names) > MAXIMUM_PARAMETERS:
+    if status is not Status.CONVERGED or not target.with_errors.any():
         return None, np.inf
     try:
         uncertainty = uncertainty_of(target, free)

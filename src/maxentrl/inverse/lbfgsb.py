@@ -11,6 +11,7 @@ from jaxtyping import Float
 from maxentrl.inverse.columns import MAXIMUM_PARAMETERS
 from maxentrl.inverse.newton import newton_steps
 from maxentrl.inverse.optimise import AbstractOptimiser, Search
+from maxentrl.inverse.target import worth_a_hessian
 from maxentrl.status import Status
 
 BACK_OFF = 5.0
@@ -43,7 +44,7 @@ class LBFGSB(AbstractOptimiser):
         while True:
             norm, value = search.gradient_norm, search.best.value
             self._once(search, scales)
-            if len(scales) <= MAXIMUM_PARAMETERS:
+            if len(scales) <= MAXIMUM_PARAMETERS and worth_a_hessian(search.target):
                 newton_steps(search, self.polish)
             better = search.gradient_norm <= 0.9 * norm or search.best.value > value + 1e-12 * abs(value)
             if not better:

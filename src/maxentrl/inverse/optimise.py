@@ -62,9 +62,10 @@ class Optimum:
     Attributes:
         point: the best point.
         gradient_norm: of that point.
-        status: CONVERGED, MAXIMUM_ITERATIONS, STALLED or INTERRUPTED.
+        status: CONVERGED, EARLY_STOPPED, MAXIMUM_ITERATIONS, STALLED, NON_FINITE or INTERRUPTED.
         evaluations: of the target, rejected ones included.
         seconds: taken.
+        detail: what stood in the way, where something did.
     """
 
     point: Point
@@ -72,6 +73,7 @@ class Optimum:
     status: Status
     evaluations: int
     seconds: float
+    detail: str = ""
 
 
 class AbstractOptimiser(abc.ABC):
@@ -94,20 +96,24 @@ class AbstractOptimiser(abc.ABC):
         try:
             search.begin(np.clip(start, target.space.lower, target.space.upper))
             status = self.run(search)
-        except _Ended as end:
+        except Ended as end:
             status = end.status
         except KeyboardInterrupt:
             if not search.started:
                 raise
             status = Status.INTERRUPTED
-        return Optimum(search.best, search.gradient_norm, status, search.evaluations, search.seconds)
+        refused = search.rejection if status in (Status.STALLED, Status.NON_FINITE) else None
+        detail = refused.detail if refused is not None and refused.status is Status.NON_FINITE else ""
+        return Optimum(search.best, search.gradient_norm, status, search.evaluations, search.seconds, detail)
 
     @abc.abstractmethod
     def run(self, search: Search) -> Status:
         """Evaluate until the search ends itself, or return why no further progress is possible."""
 
 
-class _Ended(Exception):
+class Ended(Exception):
+    """Raised by a search that is over, with how."""
+
     def __init__(self, status: Status) -> None:
         self.status = status
 
@@ -124,6 +130,7 @@ class Search:
         self.target, self.tolerance, self.budget, self.progress = target, tolerance, budget, progress
         self.evaluations, self.gain, self.clock = 0, 0.0, time.perf_counter()
         self._best: Point | None = None
+        self.rejection: Failure | None = None
 
     @property
     def started(self) -> bool:
@@ -156,13 +163,14 @@ class Search:
     def evaluate(self, free: Float[np.ndarray, " F"]) -> tuple[Point, float] | None:
         """The point and its gain, or None where the partition function is infinite."""
         if self.evaluations >= self.budget:
-            raise _Ended(Status.MAXIMUM_ITERATIONS)
+            raise Ended(Status.MAXIMUM_ITERATIONS)
         self.evaluations += 1
         try:
             point = self.target.evaluate(free)
         except Failure as failure:
             if failure.status not in REJECTED:
                 raise
+            self.rejection = failure
             parameters = self.target.space.parameters(free)
             self.progress(Progress(self.evaluations, -np.inf, np.inf, parameters, False, self.seconds))
             return None
@@ -173,6 +181,10 @@ class Search:
         self._report(point, improved=improved)
         return point, gain
 
+    def settle(self, point: Point) -> None:
+        """Take a point for the best one, by another measure than the target."""
+        self._best = point
+
     def rebase(self) -> None:
         """Count gains from the best point on."""
         self.gain = 0.0
@@ -182,9 +194,9 @@ class Search:
         parameters = self.target.space.parameters(point.free)
         self.progress(Progress(self.evaluations, point.value, norm, parameters, improved, self.seconds))
         if improved and norm <= self.tolerance:
-            raise _Ended(Status.CONVERGED)
+            raise Ended(Status.CONVERGED)
         if improved and np.max(np.abs(point.free) / self.target.scales(point.free), initial=0.0) > RUNAWAY:
-            raise _Ended(Status.STALLED)
+            raise Ended(Status.STALLED)
 
 
 def difference(point: Point, origin: Point) -> float:

@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -22,7 +23,8 @@ class ParameterSpace:
     Attributes:
         names: all parameters, in the order of θ.
         free_names: one name a free parameter; tied ones joined by " = ".
-        matrix: one where a parameter follows a free one, (K, F).
+        selection: one where a parameter follows a free one, (K, F); None where each parameter is free by itself, so that
+            a network's ten thousand weights need no matrix of their squares.
         offset: the fixed values, (K,).
         lower: lower bounds, (F,), -inf where there is none.
         upper: upper bounds, (F,), inf where there is none.
@@ -31,7 +33,7 @@ class ParameterSpace:
 
     names: tuple[str, ...]
     free_names: tuple[str, ...]
-    matrix: Float[np.ndarray, "K F"]
+    selection: Float[np.ndarray, "K F"] | None
     offset: Float[np.ndarray, " K"]
     lower: Float[np.ndarray, " F"]
     upper: Float[np.ndarray, " F"]
@@ -68,8 +70,9 @@ class ParameterSpace:
             raise InvalidInput(problems)
         groups = _merge(names, ties)
         free = [group for group in groups if not any(name in fixed for name in group)]
+        held = [group for group in groups if any(name in fixed for name in group)]
         lower, upper = _group_bounds(free, bounds)
-        problems = [p for group in groups if group not in free for p in _fixed_problems(group, fixed, bounds)]
+        problems = [p for group in held for p in _fixed_problems(group, fixed, bounds)]
         problems += [
             f"tied parameters {' = '.join(group)} have bounds that exclude each other: {low} > {high}"
             for group, low, high in zip(free, lower, upper, strict=True)
@@ -80,41 +83,68 @@ class ParameterSpace:
         if problems:
             raise InvalidInput(problems)
         index = {name: k for k, name in enumerate(names)}
-        matrix, offset = np.zeros((len(names), len(free))), np.zeros(len(names))
+        matrix, offset = None if len(free) == len(names) else np.zeros((len(names), len(free))), np.zeros(len(names))
         for f, group in enumerate(free):
-            matrix[[index[name] for name in group], f] = 1.0
-        for group in groups:
-            value = next((fixed[name] for name in group if name in fixed), None)
-            if value is not None:
-                offset[[index[name] for name in group]] = value
+            if matrix is not None:
+                matrix[[index[name] for name in group], f] = 1.0
+        for group in held:
+            offset[[index[name] for name in group]] = next(fixed[name] for name in group if name in fixed)
         begin = [next((start[name] for name in group if name in start), 0.0) for group in free]
         return ParameterSpace(
             tuple(names),
             tuple(" = ".join(group) for group in free),
-            matrix,
+            None if len(free) == len(names) else matrix,
             offset,
             lower,
             upper,
             np.clip(np.asarray(begin, float), lower, upper),
         )
 
+    @cached_property
+    def matrix(self) -> Float[np.ndarray, "K F"]:
+        """One where a parameter follows a free one."""
+        return np.eye(len(self.names)) if self.selection is None else self.selection
+
+    def directions(self, marked: Bool[np.ndarray, " F"]) -> Float[np.ndarray, "K k"]:
+        """∂θ/∂(the free parameters marked)."""
+        if self.selection is not None:
+            return self.selection[:, marked]
+        return unit_columns(marked)
+
+    def leading(self, marked: Bool[np.ndarray, " K"]) -> Bool[np.ndarray, " F"]:
+        """Free parameters that only parameters that are marked follow."""
+        return marked.copy() if self.selection is None else ~(self.selection[~marked] != 0).any(0)
+
     @property
     def fixed(self) -> Bool[np.ndarray, " K"]:
         """Parameters that are not estimated, (K,)."""
-        return np.all(self.matrix == 0, axis=1)
+        return np.zeros(len(self.names), bool) if self.selection is None else np.all(self.selection == 0, axis=1)
+
+    @property
+    def alone(self) -> Bool[np.ndarray, " F"]:
+        """Free parameters that one parameter alone follows."""
+        if self.selection is None:
+            return np.ones(len(self.free_names), bool)
+        return np.count_nonzero(self.selection, axis=0) == 1
 
     def parameters(self, free: Float[np.ndarray, " F"]) -> Float[np.ndarray, " K"]:
         """θ of a free vector."""
-        return self.offset + self.matrix @ free
+        return self.offset + (np.asarray(free) if self.selection is None else self.selection @ free)
+
+    def follow(self, marked: Bool[np.ndarray, " F"]) -> Bool[np.ndarray, " K"]:
+        """Parameters that follow a free one that is marked."""
+        return marked.copy() if self.selection is None else (self.selection[:, marked] != 0).any(1)
 
     def free_of(self, parameters: Float[np.ndarray, " K"]) -> Float[np.ndarray, " F"]:
         """The free vector nearest to θ, moved into the bounds."""
-        counts = self.matrix.sum(0)
-        return np.clip(self.matrix.T @ np.asarray(parameters, float) / counts, self.lower, self.upper)
+        parameters = np.asarray(parameters, float)
+        if self.selection is not None:
+            parameters = self.selection.T @ parameters / self.selection.sum(0)
+        return np.clip(parameters, self.lower, self.upper)
 
     def pull_back(self, gradient: Float[np.ndarray, " K"]) -> Float[np.ndarray, " F"]:
         """The gradient in the free vector of a gradient in θ."""
-        return self.matrix.T @ gradient
+        return np.asarray(gradient) if self.selection is None else self.selection.T @ gradient
 
     def projected(self, free: Float[np.ndarray, " F"], gradient: Float[np.ndarray, " F"]) -> Float[np.ndarray, " F"]:
         """The gradient of a maximisation without the components that push out of the bounds."""
@@ -129,6 +159,13 @@ class ParameterSpace:
         return (free <= self.lower) | (free >= self.upper)
 
 
+def unit_columns(marked: Bool[np.ndarray, " K"]) -> Float[np.ndarray, "K k"]:
+    """The columns of the identity that are marked, without forming it."""
+    found = np.zeros((len(marked), int(marked.sum())))
+    found[np.flatnonzero(marked), np.arange(found.shape[1])] = 1.0
+    return found
+
+
 def nearest_name(name: str, names: Sequence[str]) -> str:
     """The valid name that looks most like ``name``, or all of them where none does."""
     close = difflib.get_close_matches(name, list(names), 1, 0.5)
@@ -136,11 +173,12 @@ def nearest_name(name: str, names: Sequence[str]) -> str:
 
 
 def _unknown(names: Sequence[str], uses: Iterable[tuple[str, Iterable[str]]]) -> list[str]:
+    known = set(names)
     return [
         f"{place} names '{name}', which is not a parameter: {nearest_name(name, names)}"
         for place, used in uses
         for name in used
-        if name not in names
+        if name not in known
     ]
 
 
@@ -175,7 +213,8 @@ def _merge(names: Sequence[str], ties: Sequence[tuple[str, ...]]) -> list[tuple[
         union = set().union(*(group[name] for name in tie))
         for name in union:
             group[name] = union
-    ordered = [tuple(sorted(group[name], key=list(names).index)) for name in names]
+    place = {name: k for k, name in enumerate(names)}
+    ordered = [tuple(sorted(group[name], key=place.__getitem__)) for name in names]
     return list(dict.fromkeys(ordered))
 
 

@@ -10,12 +10,18 @@ from jaxtyping import Array, Float
 from maxentrl.numerics.precision import double_precision
 from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.numerics.types import ArrayLike
+from maxentrl.rewards.culprit import culprit
 from maxentrl.rewards.linear import LinearReward
 from maxentrl.rewards.reward import AbstractReward
+from maxentrl.status import Failure, Status
 
 
 def reward_table(reward: AbstractReward, parameters: Float[np.ndarray, " K"]) -> RewardTable:
-    """The table of a reward at θ, as NumPy arrays."""
+    """The table of a reward at θ, as NumPy arrays.
+
+    Raises:
+        Failure: NON_FINITE where a reward that is not linear gives NaN or +inf, with its name and where.
+    """
     if isinstance(reward, LinearReward):
         return _linear_table(reward, np.asarray(parameters, float))
     return _compiled_table(reward, parameters)
@@ -49,7 +55,10 @@ def _linear_pull_back(reward: LinearReward, visits: RewardTable) -> Float[np.nda
 
 @double_precision
 def _compiled_table(reward: AbstractReward, parameters: Float[np.ndarray, " K"]) -> RewardTable:
-    return jax.tree.map(np.asarray, _table(reward, np.asarray(parameters, float)))
+    table = jax.tree.map(np.asarray, _table(reward, np.asarray(parameters, float)))
+    if not all(np.all(part < np.inf) for part in jax.tree.leaves(table)):
+        raise Failure(Status.NON_FINITE, culprit(reward, np.asarray(parameters, float)))
+    return table
 
 
 @double_precision

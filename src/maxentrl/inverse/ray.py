@@ -27,7 +27,7 @@ def best_on_ray(
     space, direction, length = target.space, through - origin, 1.0
     best = target.evaluate(through)
     for _ in range(STEPS):
-        along = (space.matrix @ direction)[:, None]
+        along = (space.parameters(direction) - space.offset)[:, None]
         curvature = -target.curvature(best.free, along)[0, 0]
         slope = float(best.gradient @ direction)
         if not (curvature > 0 and np.isfinite(slope)):

@@ -9,14 +9,16 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float
 
-from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, table_columns
+from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, columns_along
 from maxentrl.inverse.derivatives import Scores, joined_scores, objective_hessian, objective_scores
 from maxentrl.inverse.feature_matching import FeatureMatching
 from maxentrl.inverse.objectives import AbstractObjective, Evaluation, evaluate_at
-from maxentrl.inverse.parameters import ParameterSpace
+from maxentrl.inverse.parameters import ParameterSpace, unit_columns
 from maxentrl.inverse.prior import GaussianPrior
 from maxentrl.inverse.problem import InverseProblem
+from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.rewards.linear import LinearReward
+from maxentrl.rewards.reward import coefficient_mask
 from maxentrl.status import Failure, InvalidInput, Status
 
 REMEMBERED = 2
@@ -121,6 +123,10 @@ class FitTarget(AbstractTarget):
     def evaluate(self, free: Float[np.ndarray, " F"]) -> Point:
         return self._known(free)[0]
 
+    def visits(self, free: Float[np.ndarray, " F"]) -> tuple[RewardTable, ...]:
+        """∂objective/∂reward of each scene: (data − model visits)/τ."""
+        return tuple(evaluation.visits for evaluation in self._known(free)[1])
+
     def _known(self, free: Float[np.ndarray, " F"]) -> tuple[Point, tuple[Evaluation, ...]]:
         """A point with its evaluations, planned anew only where it is none of the last."""
         free = np.array(free, float)
@@ -144,7 +150,7 @@ class FitTarget(AbstractTarget):
         return Point(free, value, self.space.pull_back(gradient)), tuple(one for _, _, one in found)
 
     def hessian(self, free: Float[np.ndarray, " F"], which: Bool[np.ndarray, " F"]) -> Float[np.ndarray, "k k"]:
-        directions = self.space.matrix[:, which]
+        directions = self.space.directions(which)
         found = self.curvature(free, directions)
         if self.prior is not None:
             found = found - directions.T @ (self.prior.precision[:, None] * directions)
@@ -162,7 +168,7 @@ class FitTarget(AbstractTarget):
     def scores(self, free: Float[np.ndarray, " F"], which: Bool[np.ndarray, " F"]) -> Scores:
         """Scores of decisions and episodes in the free parameters marked, without the prior."""
         parameters, evaluations = self.space.parameters(free), self._known(free)[1]
-        directions, each = self.space.matrix[:, which], zip(self.objectives, evaluations, strict=True)
+        directions, each = self.space.directions(which), zip(self.objectives, evaluations, strict=True)
         return joined_scores(
             [objective_scores(one, one.problem.reward, parameters, directions, known) for one, known in each]
         )
@@ -172,23 +178,39 @@ class FitTarget(AbstractTarget):
 
     @cached_property
     def _scales(self) -> Float[np.ndarray, " F"]:
-        """1/√(total second moment of each feature over the pairs that can be chosen): a bound-free curvature guess."""
-        if len(self.space.names) > MAXIMUM_PARAMETERS:
-            return np.ones(len(self.space.free_names))
-        start = self.space.parameters(self.space.start)
+        """1/√(total second moment of each feature over the pairs that can be chosen): a bound-free curvature guess.
+
+        One for the weights of a network, whose first values set their scale.
+        """
+        scales, which = np.ones(len(self.space.free_names)), self.with_errors
+        if which.any():
+            scales[which] = 1.0 / np.sqrt(self.space.pull_back(self._curvature_guess(self.space.follow(which)))[which])
+        return scales
+
+    @cached_property
+    def with_errors(self) -> Bool[np.ndarray, " F"]:
+        """Free parameters for which second derivatives are formed: the coefficients, where they are not too many."""
+        found = self.space.leading(coefficient_mask(self.problems[0].reward))
+        return found if found.sum() <= MAXIMUM_PARAMETERS else np.zeros_like(found)
+
+    def _curvature_guess(self, which: Bool[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
+        start, directions = self.space.parameters(self.space.start), unit_columns(which)
         shares = [objective.total_weight / self.total_weight for objective in self.objectives]
-        moments = [share * _moment(problem, start) for share, problem in zip(shares, self.problems, strict=True)]
-        moment = np.sum(moments, axis=0)
-        _refuse_empty(self.space, moment)
-        curvature = moment / self.temperature**2
+        each = zip(shares, self.problems, strict=True)
+        moment = np.sum([share * _moment(problem, start, directions) for share, problem in each], axis=0)
+        _refuse_empty([name for name, used in zip(self.space.names, which, strict=True) if used], moment)
+        curvature = np.zeros(len(which))
+        curvature[which] = moment / self.temperature**2
         if self.prior is not None:
             curvature = curvature + self.prior.precision / self.total_weight
-        return 1.0 / np.sqrt(self.space.matrix.T @ curvature)
+        return curvature
 
 
-def _moment(problem: InverseProblem, parameters: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
+def _moment(
+    problem: InverseProblem, parameters: Float[np.ndarray, " K"], directions: Float[np.ndarray, "K k"]
+) -> Float[np.ndarray, " k"]:
     """Mean square of ∂r/∂θ over the pairs that can be chosen, plus that over ends and outcomes."""
-    columns = table_columns(problem.reward, parameters)
+    columns = columns_along(problem.reward, parameters, directions)
     subscripts = "ktas,ktas,as->k" if columns.per_step else "kas,kas,as->k"
     share = problem.mdp.available / max(problem.mdp.available.sum(), 1)
     share = share.sum(0, keepdims=True) if columns.by_state else share
@@ -196,8 +218,13 @@ def _moment(problem: InverseProblem, parameters: Float[np.ndarray, " K"]) -> Flo
     return moment if columns.outcome is None else moment + np.square(columns.outcome).mean((1, 2, 3))
 
 
-def _refuse_empty(space: ParameterSpace, moment: Float[np.ndarray, " K"]) -> None:
-    empty = [name for name, m, fixed in zip(space.names, moment, space.fixed, strict=True) if m == 0 and not fixed]
+def worth_a_hessian(target: AbstractTarget) -> bool:
+    """Whether the Hessian in all free parameters is to be formed unasked: not for the weights of a network."""
+    return bool(target.with_errors.all()) if isinstance(target, FitTarget) else True
+
+
+def _refuse_empty(names: list[str], moment: Float[np.ndarray, " k"]) -> None:
+    empty = [name for name, m in zip(names, moment, strict=True) if m == 0]
     if empty:
         raise InvalidInput(
             [

@@ -27,6 +27,9 @@ from maxentrl.inverse.identification import Identification, identify
 from maxentrl.inverse.target import FitTarget
 from maxentrl.status import InvalidInput
 
+WEIGHT = "weight of a network"
+"""Note of a parameter without a standard error of its own."""
+
 
 class ErrorKind(enum.Enum):
     """Which covariance a standard error comes from; the value is its name in tables."""
@@ -90,17 +93,20 @@ class Uncertainty:
         Raises:
             InvalidInput: the kind does not exist for this fit (``remarks`` says why).
         """
+        return self.matrix @ self._of_kind(kind) @ self.matrix.T
+
+    def _of_kind(self, kind: ErrorKind | None) -> Float[np.ndarray, "I I"]:
         kind = kind or self.default
         if kind not in self.covariances:
             raise InvalidInput(
                 f"no {kind.value} errors for this fit: {'; '.join(self.remarks)}. There are "
                 f"{', '.join(k.value for k in self.covariances)}"
             )
-        return self.matrix @ self.covariances[kind] @ self.matrix.T
+        return self.covariances[kind]
 
     def standard_errors(self, kind: ErrorKind | None = None) -> tuple[float | None, ...]:
         """One a parameter, None where there is none (``notes`` says why)."""
-        variance = np.diag(self.covariance(kind))
+        variance = ((self.matrix @ self._of_kind(kind)) * self.matrix).sum(1)
         return tuple(None if not self._has_error(k) else math.sqrt(max(v, 0.0)) for k, v in enumerate(variance))
 
     def combination(self, weights: Float[np.ndarray, " K"], kind: ErrorKind | None = None) -> float | None:
@@ -110,11 +116,11 @@ class Uncertainty:
         size = np.linalg.norm(null, axis=1) * max(float(np.linalg.norm(inner)), np.finfo(float).tiny)
         if len(null) and np.any(np.abs(null @ inner) > 1e-6 * size):
             return None
-        return math.sqrt(max(float(weights @ self.covariance(kind) @ weights), 0.0))
+        return math.sqrt(max(float(inner @ self._of_kind(kind) @ inner), 0.0))
 
     def _has_error(self, parameter: int) -> bool:
-        column = np.flatnonzero(self.matrix[parameter])
-        return len(column) > 0 and bool(self.identification.identified[column].all())
+        row = self.matrix[parameter]
+        return bool(row.any()) and bool(self.identification.identified[row != 0].all())
 
     def coefficients(
         self, names: tuple[str, ...], parameters: Float[np.ndarray, " K"], kind: ErrorKind | None = None
@@ -135,10 +141,11 @@ def _coefficient(name: str, value: float, error: float | None, note: str) -> Coe
 def uncertainty_of(target: FitTarget, free: Float[np.ndarray, " F"]) -> Uncertainty:
     """All kinds of standard errors at a fitted point.
 
-    Parameters at a bound are held there; with a prior, H contains its precision (Laplace posterior).
+    Parameters at a bound are held there; with a prior, H contains its precision (Laplace posterior). Errors of the
+    coefficients of a reward that is part network are given the network: its weights are held at their estimate.
     """
     space = target.space
-    inside = ~space.at_bound(free)
+    inside = ~space.at_bound(free) & target.with_errors
     interior, information = np.flatnonzero(inside), -target.hessian(free, inside)
     found = identify(
         tuple(space.free_names[i] for i in interior),
@@ -146,7 +153,7 @@ def uncertainty_of(target: FitTarget, free: Float[np.ndarray, " F"]) -> Uncertai
         target.scales(free)[interior],
         float(max(target.n_decisions, target.total_weight)),
     )
-    matrix = space.matrix[:, interior]
+    matrix = space.directions(inside)
     scores = target.scores(free, inside)
     bread = found.inverse()
     covariances, remarks = _covariances(scores, bread, len(bread) - len(found.null))
@@ -195,19 +202,18 @@ def _inverse_within(outer: Float[np.ndarray, "I I"], bread: Float[np.ndarray, "I
 def _notes(
     target: FitTarget, free: Float[np.ndarray, " F"], found: Identification, interior: np.ndarray
 ) -> tuple[str, ...]:
-    space, notes = target.space, []
-    bound = space.at_bound(free)
-    unidentified = set(interior[~found.identified].tolist())
-    for k in range(len(space.names)):
-        column = np.flatnonzero(space.matrix[k])
-        if not len(column):
-            notes.append("fixed")
-        elif bound[column[0]]:
-            notes.append("at its bound")
-        elif int(column[0]) in unidentified:
-            notes.append("not identified")
-        else:
-            notes.append("tied" if space.matrix[:, column[0]].sum() > 1 else "")
+    space = target.space
+    unidentified = np.zeros(len(space.free_names), bool)
+    unidentified[interior[~found.identified]] = True
+    notes = np.full(len(space.names), "", object)
+    for marked, note in (
+        (~space.alone, "tied"),
+        (unidentified, "not identified"),
+        (~target.with_errors, WEIGHT),
+        (space.at_bound(free), "at its bound"),
+    ):
+        notes[space.follow(marked)] = note
+    notes[space.fixed] = "fixed"
     return tuple(notes)
 
 
@@ -218,6 +224,11 @@ def _remarks(target: FitTarget, found: Identification) -> list[str]:
         remarks.append("classical errors of feature matching hold under deterministic dynamics only; these are not")
     if not found.concave:
         remarks.append("the objective is not concave here: this is not a maximum, start elsewhere")
+    if not target.with_errors.all():
+        remarks.append(
+            "errors are given the network, whose weights are held at their estimate: what the data leave open about it is "
+            "not in them"
+        )
     if target.prior is not None:
         remarks.append("errors are of the posterior under the Gaussian prior (Laplace)")
     return remarks

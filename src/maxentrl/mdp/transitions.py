@@ -27,7 +27,8 @@ UNEVEN = 2
 """Most arrivals of a state, in multiples of the links that leave one, for which a table of them is kept."""
 
 
-def _gather(values: ArrayLike, index: ArrayLike) -> Array:
+def gather(values: ArrayLike, index: ArrayLike) -> Array:
+    """values[index] for indices known to lie within."""
     return jnp.asarray(values).at[jnp.asarray(index)].get(mode="promise_in_bounds")
 
 
@@ -56,7 +57,7 @@ def _arrive(
             arriving = arriving.at[row].add(mass, mode="promise_in_bounds")
         return arriving
     every = jnp.concatenate([*masses, jnp.zeros_like(masses[0])])
-    return reduce(jnp.add, [_gather(every, row) for row in arrivals])
+    return reduce(jnp.add, [gather(every, row) for row in arrivals])
 
 
 class AbstractTransitions(abc.ABC):
@@ -153,7 +154,7 @@ class DeterministicTransitions(AbstractTransitions):
         return True
 
     def expect(self, values: Float[ArrayLike, " S"]) -> Rows:
-        return [_gather(values, row) for row in self.successor]
+        return [gather(values, row) for row in self.successor]
 
     def push(self, pairs: Rows) -> Float[ArrayLike, " S"]:
         return _arrive(pairs, self.successor, self.arrivals)
@@ -220,7 +221,7 @@ class SparseTransitions(AbstractTransitions):
         return False
 
     def expect(self, values: Float[ArrayLike, " S"]) -> Rows:
-        following = [_gather(values, row) for row in self.successors]
+        following = [gather(values, row) for row in self.successors]
         return [self._mean(row, following) for row in self.probability]
 
     @staticmethod
@@ -244,7 +245,7 @@ class SparseTransitions(AbstractTransitions):
     def _log_terms(
         self, values: Float[ArrayLike, " S"], outcome: Float[ArrayLike, "A B S"] | None
     ) -> list[list[Array]]:
-        following = [_gather(values, row) for row in self.successors]
+        following = [gather(values, row) for row in self.successors]
         log_probability = jnp.log(self.probability)
         terms = log_probability if outcome is None else log_probability + outcome
         terms = jnp.where(jnp.isneginf(log_probability), -jnp.inf, terms)

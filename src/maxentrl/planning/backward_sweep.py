@@ -10,8 +10,8 @@ from maxentrl.mdp.time import Finite
 from maxentrl.numerics.precision import double_precision
 from maxentrl.planning.backup import make_backup
 from maxentrl.planning.problem import SoftProblem
+from maxentrl.planning.scaled import finite_values
 from maxentrl.planning.solution import SoftSolution
-from maxentrl.planning.sweeps import sweep_values
 from maxentrl.status import InvalidInput, Status
 
 
@@ -33,5 +33,5 @@ class BackwardSweep:
         """
         if not isinstance(problem.time, Finite) or problem.time.horizon is None:
             raise InvalidInput(f"BackwardSweep solves Finite(T) problems, not {problem.time}; see choose_solver")
-        values = np.asarray(sweep_values(make_backup(problem), problem.time.horizon))
+        values = np.asarray(finite_values(make_backup(problem), problem.time.horizon))
         return SoftSolution(problem, values, Status.EXACT, type(self).__name__, problem.time.horizon, 0.0)

@@ -38,6 +38,7 @@ TOLERANCE = 1e-9
 """Largest relative residual of a solve that is accepted."""
 CHUNK = 28
 """Right-hand sides solved for at once: bounds their memory, and more are not faster."""
+LARGEST_LOGARITHM = 700.0
 RADIUS_POWERS = 300
 """Matrix powers from which a spectral radius is estimated for a message."""
 BUCKET = 200.0
@@ -161,12 +162,14 @@ class Links:
         kept = ~np.isneginf(self.log_weight)
         weights = np.zeros(len(kept))
         rise = potential[self.pattern.target[kept]] - potential[self.pattern.source[kept]]
-        weights[kept] = np.exp(self.log_weight[kept] + rise)
+        with np.errstate(over="ignore"):  # an infinite weight makes no factors, and is refused there
+            weights[kept] = np.exp(self.log_weight[kept] + rise)
         return weights
 
     def radius(self) -> float:
         """The spectral radius of M, from the growth of its powers on a positive vector."""
-        weights = np.exp(self.log_weight)
+        largest = max(0.0, float(self.log_weight.max(initial=0.0)))  # so that absurd rewards have a radius too
+        weights = np.exp(self.log_weight - largest)
         vector, growth = np.ones(len(self.pattern.order)), []
         for _ in range(RADIUS_POWERS):
             image = np.bincount(self.pattern.source, weights * vector[self.pattern.target], minlength=len(vector))
@@ -174,7 +177,7 @@ class Links:
             if growth[-1] == 0:
                 return 0.0
             vector = image / growth[-1]
-        return float(np.exp(np.mean(np.log(growth[RADIUS_POWERS // 2 :]))))
+        return float(np.exp(min(largest + float(np.mean(np.log(growth[RADIUS_POWERS // 2 :]))), LARGEST_LOGARITHM)))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

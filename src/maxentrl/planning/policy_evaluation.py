@@ -117,8 +117,12 @@ def expected_return(problem: SoftProblem, policy: Policy, start: Start) -> float
 
     Raises like :func:`policy_occupancy`; a policy that takes a move of reward -inf has return -inf.
     """
-    occupancy, backup = policy_occupancy(problem, policy, start), _rewards(problem)
-    return _inner(occupancy.pair, np.asarray(backup.weight)) + _inner(occupancy.terminal, np.asarray(backup.end_value))
+    backup = _rewards(problem)
+    weight = np.asarray(backup.weight)
+    if weight.ndim == 3:  # a reward for each step is met by the visits of each step
+        policy = np.broadcast_to(policy, weight.shape)
+    occupancy = policy_occupancy(problem, policy, start)
+    return _inner(occupancy.pair, weight) + _inner(occupancy.terminal, np.asarray(backup.end_value))
 
 
 def expected_entropy(problem: SoftProblem, policy: Policy, start: Start) -> float:

@@ -40,11 +40,14 @@ class SoftPolicyIteration:
         tolerance: last Newton step of V/τ allowed, relative to 1 + max |V/τ|; the error after it is of second order.
         max_iterations: most Newton steps.
         linear_solver: ``DirectSolver()``, or ``IterativeSolver()`` where factors do not fit in memory.
+        start: V/τ of a problem with nearly these rewards, to begin at; None for the solver's own start. The answer is the
+            same to the tolerance.
     """
 
     tolerance: float = 1e-10
     max_iterations: int = 100
     linear_solver: AbstractLinearSolver = DirectSolver()
+    start: Float[np.ndarray, " S"] | None = dataclasses.field(default=None, repr=False, compare=False)
 
     @double_precision
     def solve(self, problem: SoftProblem) -> SoftSolution:
@@ -59,7 +62,10 @@ class SoftPolicyIteration:
         backup = make_backup(problem)
         arrival = arriving(backup) if isinstance(problem.time, ToGoal) else None
         try:
-            values, chain, iterations = self._newton(backup, starting_values(backup, arrival), arrival)
+            begin = starting_values(backup, arrival)
+            if self.start is not None:
+                begin = np.where(np.isfinite(begin) & np.isfinite(self.start) & ~backup.ends, self.start, begin)
+            values, chain, iterations = self._newton(backup, begin, arrival)
             bound = self._bound(problem, backup, values, chain)
         except Failure:
             if arrival is not None:

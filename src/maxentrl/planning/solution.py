@@ -16,8 +16,9 @@ from maxentrl.numerics.precision import double_precision
 from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.planning.backup import Backup, make_backup
 from maxentrl.planning.problem import SoftProblem
+from maxentrl.planning.scaled import finite_visits
 from maxentrl.planning.stationary import PolicyChain, action_rows, policy_chain, policy_rows
-from maxentrl.planning.sweeps import sweep_action_values, sweep_log_policy, sweep_visits
+from maxentrl.planning.sweeps import sweep_action_values, sweep_log_policy
 from maxentrl.status import Failure, InvalidInput, Status
 
 Start: TypeAlias = int | np.ndarray
@@ -207,7 +208,7 @@ class SoftSolution:
         if not self.finite_horizon:
             return Occupancy(self.chain.visits(source, outcomes=wants_outcomes))
         optimistic = self.backup.form == "optimistic"
-        table = sweep_visits(
+        table = finite_visits(
             self.backup, self.scaled_values, source, per_step=per_step, outcomes=wants_outcomes and optimistic
         )
         table = jax.tree.map(np.asarray, table)

@@ -8,7 +8,7 @@ from pathlib import Path
 from maxentrl.forecast.scores import DISTANCES, MODEL, Summary
 from maxentrl.report.leave_one_out import score_grids, walk_pictures
 from maxentrl.report.page import Cell, Coefficient, Fact, Grid, Page, shown
-from maxentrl.report.pictures import draw_pictures
+from maxentrl.report.pictures import draw_pictures, unfolding_pictures
 from maxentrl.report.render import render
 from maxentrl.runs.evaluate import Evaluation
 from maxentrl.runs.files import write_atomically
@@ -63,7 +63,7 @@ def make_page(run: Run, evaluation: Evaluation) -> Page:
         left_out=() if left_out is None else score_grids(left_out),
         left_out_notes=() if left_out is None else [f"{note[:1].upper()}{note[1:]}." for note in left_out.remarks],
         walks=() if left_out is None else walk_pictures(run.job, left_out),
-        pictures=draw_pictures(run),
+        pictures=(*(unfolding_pictures(run) if left_out is None else ()), *draw_pictures(run)),
         data=_data(fit),
         dropped=Grid(("walk", "why"), fit.dropped) if fit.dropped else None,
         record=_record(run),

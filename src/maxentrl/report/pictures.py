@@ -41,7 +41,7 @@ RESOLUTION = 120
 
 
 def draw_pictures(run: Run) -> tuple[Picture, ...]:
-    """The pictures of a run in a world with a map; none in other worlds.
+    """Reward and walks of a run in a world with a map; none in other worlds.
 
     Raises:
         MissingExtra: matplotlib is not installed.
@@ -51,8 +51,7 @@ def draw_pictures(run: Run) -> tuple[Picture, ...]:
     if geometry is None or job.demonstrations is None:
         return ()
     ground = Ground(geometry, job.scene.picture)
-    pictures = _unfolding(run, ground) if isinstance(job.time, ToGoal) else []
-    pictures.append(_reward(run, ground))
+    pictures = [_reward(run, ground)]
     if isinstance(job.demonstrations.train, Trajectories):
         pictures.append(_walks(job, ground))
     return tuple(pictures)
@@ -86,12 +85,15 @@ def _walks(job: Job, ground: Ground) -> Picture:
     return Picture("Walks", caption, picture_bytes(demonstration_map, picture), "walks.png")
 
 
-def _unfolding(run: Run, ground: Ground) -> list[Picture]:
-    """Goal bars and visit maps of the held-out walk of median length."""
+def unfolding_pictures(run: Run) -> tuple[Picture, ...]:
+    """Goal bars and visit maps of the held-out walk of median length; none without walks to goals on a map."""
     job = run.job
-    assert job.demonstrations is not None
-    if not isinstance(job.demonstrations.train, Trajectories):
-        return []
+    geometry, found = job.scene.world.geometry, job.demonstrations
+    if geometry is None or found is None or not isinstance(job.time, ToGoal):
+        return ()
+    if not isinstance(found.train, Trajectories):
+        return ()
+    ground = Ground(geometry, job.scene.picture)
     walks, _ = scored_walks(job)
     index = int(np.argsort(walks.lengths, kind="stable")[len(walks) // 2])
     walk = held_out_walks(job, walks)[index]
@@ -104,7 +106,7 @@ def _unfolding(run: Run, ground: Ground) -> list[Picture]:
         moves = max(1, round(share * (len(walk.states) - 1)))
         if moves < len(walk.states) - 1:
             pictures.append(_visits(job, ground, walk, beliefs[moves], share))
-    return [*pictures, _goal_history(job, forecaster, walk, beliefs)]
+    return (*pictures, _goal_history(job, forecaster, walk, beliefs))
 
 
 def _labels(job: Job, forecaster: GoalForecaster) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ import dataclasses
 from collections.abc import Callable
 
 import jax
-from jaxtyping import Float
+import numpy as np
+from jaxtyping import Bool, Float
 
 from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.numerics.types import ArrayLike
@@ -22,10 +23,24 @@ class AbstractReward(abc.ABC):
 
     names: tuple[str, ...]
     """One name a parameter, in order."""
+    start: Float[ArrayLike, " K"] | None = None
+    """θ at which learning begins; None for zeros. The weights of a network cannot begin at zero, where none matters."""
+    coefficients: Bool[ArrayLike, " K"] | None = None
+    """Which parameters have a meaning, and so a standard error, of their own; None for all. Weights of a network have not."""
 
     @abc.abstractmethod
     def table(self, parameters: Float[ArrayLike, " K"]) -> RewardTable:
         """The rewards at these parameters."""
+
+
+def starting_parameters(reward: AbstractReward) -> Float[np.ndarray, " K"]:
+    """θ at which learning begins: the reward's own start, or zeros."""
+    return np.zeros(len(reward.names)) if reward.start is None else np.array(reward.start, float)
+
+
+def coefficient_mask(reward: AbstractReward) -> Bool[np.ndarray, " K"]:
+    """Which parameters have standard errors of their own."""
+    return np.ones(len(reward.names), bool) if reward.coefficients is None else np.array(reward.coefficients, bool)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

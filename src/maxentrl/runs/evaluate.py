@@ -65,6 +65,13 @@ class Evaluation:
         }
 
 
+def evaluate_decisions(job: Job, parameters: Float[np.ndarray, " K"]) -> Evaluation:
+    """The likelihood of each decision, without forecasts; walks and errors as for :func:`evaluate`."""
+    walks, held_out = scored_walks(job)
+    nats, decisions = decision_nats(job, parameters, walks)
+    return Evaluation(held_out, len(walks), decisions, nats, uniform_nats(job, walks), (), ())
+
+
 def evaluate(job: Job, parameters: Float[np.ndarray, " K"], *, seed: int = 0) -> Evaluation:
     """Score weights on the held-out walks, or on all walks where none is held out.
 
@@ -75,20 +82,11 @@ def evaluate(job: Job, parameters: Float[np.ndarray, " K"], *, seed: int = 0) ->
         InvalidInput: no walks to score.
         Failure: the weights have no soft values.
     """
-    walks, held_out = scored_walks(job)
-    nats, decisions = decision_nats(job, parameters, walks)
-    scores: list[Score] = []
-    if isinstance(job.time, ToGoal):
-        scores = _forecasts(job, parameters, walks, seed=seed)
-    return Evaluation(
-        held_out=held_out,
-        walks=len(walks),
-        decisions=decisions,
-        nats_per_decision=nats,
-        uniform_nats=uniform_nats(job, walks),
-        scores=tuple(scores),
-        summaries=tuple(summarise(scores)),
-    )
+    found = evaluate_decisions(job, parameters)
+    if not isinstance(job.time, ToGoal):
+        return found
+    scores = _forecasts(job, parameters, scored_walks(job)[0], seed=seed)
+    return dataclasses.replace(found, scores=tuple(scores), summaries=tuple(summarise(scores)))
 
 
 def scored_walks(job: Job) -> tuple[Trajectories, bool]:

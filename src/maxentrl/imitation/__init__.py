@@ -1,0 +1,1 @@
+"""Imitation without a reward: cloning the choices, or matching what is visited."""
