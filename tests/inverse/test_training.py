@@ -174,7 +174,7 @@ def test_training_learns_and_the_same_seed_gives_the_same(batches):
     assert fitted.status is Status.MAXIMUM_ITERATIONS
     assert fitted.value > before + 1.0
     assert fitted.value == pytest.approx(start.evaluate(fitted.parameters).value, rel=1e-9)
-    reward, visits = fitted.reward_table(), start.objective.evaluate(fitted.reward_table()).visits
+    reward, visits = fitted.reward_table(), start.objectives[0].evaluate(fitted.reward_table()).visits
     gap = 0.8 * abs(np.vdot(reward.pair, visits.pair) + np.vdot(reward.terminal, visits.terminal))
     assert fitted.certificate.duality_gap == pytest.approx(gap, rel=1e-6)
     assert len(seen) >= 30

@@ -179,7 +179,7 @@ def _clock(trajectories: object, clock: np.ndarray | None) -> Int[np.ndarray, " 
 def _constant(objective: AbstractDriftObjective) -> Float[np.ndarray, " K"]:
     """The fit without drift: feasible, and the limit of a smooth prior."""
     space = ParameterSpace.of(objective.reward.names)
-    target = FitTarget(objective.constant, objective.reward, space)
+    target = FitTarget((objective.constant,), space)
     begin = feasible_start(target)
     if not np.array_equal(begin, space.start):
         begin = best_on_ray(target, space.start, begin)

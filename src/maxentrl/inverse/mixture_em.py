@@ -116,13 +116,13 @@ class ExpectationMaximisation:
     def _fitted(self, plan: ComponentPlan, mass: Float[np.ndarray, " M"]) -> ComponentPlan:
         if mass.sum() <= np.finfo(float).tiny:
             return plan
-        space, prior, reward = self.target.component_space, self.target.prior, self.target.objective.problem.reward
+        space, prior = self.target.component_space, self.target.prior
         objective, evaluation = weighted(self.target.objective, mass), plan.evaluation(mass)
         free, gradient, value = space.free_of(plan.parameters), plan.gradient(evaluation), evaluation.value
         if prior is not None:
             value, gradient = value + prior.log_density(plan.parameters), gradient + prior.gradient(plan.parameters)
         start = Point(free, value, space.pull_back(gradient))
-        fitting = FitTarget(objective, reward, space, prior, {free.tobytes(): (start, evaluation)})
+        fitting = FitTarget((objective,), space, prior, {free.tobytes(): (start, (evaluation,))})
         optimum = self.optimiser.maximise(fitting, free)
         if optimum.status is Status.INTERRUPTED:
             raise KeyboardInterrupt
@@ -130,7 +130,7 @@ class ExpectationMaximisation:
         parameters = space.parameters(optimum.point.free)
         if known is None:
             return ComponentPlan.of(self.target.objective, parameters)
-        return ComponentPlan.solved_by(self.target.objective, parameters, known[1].solutions)
+        return ComponentPlan.solved_by(self.target.objective, parameters, known[1][0].solutions)
 
     def _refilled(self, point: MixturePoint, number: int) -> tuple[Float[np.ndarray, "M C"], tuple[Restart, ...]]:
         """Responsibilities with empty components given trajectories that the mixture explains worst."""

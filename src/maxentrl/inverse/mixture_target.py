@@ -223,7 +223,7 @@ class MixtureTarget(AbstractTarget):
     @cached_property
     def single(self) -> FitTarget:
         """The fit of one component to all trajectories."""
-        return FitTarget(self.objective, self.objective.problem.reward, self.component_space, self.prior)
+        return FitTarget((self.objective,), self.component_space, self.prior)
 
     @property
     def has_hessian(self) -> bool:
