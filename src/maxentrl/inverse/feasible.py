@@ -15,7 +15,6 @@ from maxentrl.inverse.pullback import reward_table
 from maxentrl.inverse.target import FitTarget
 from maxentrl.mdp.checks import can_reach
 from maxentrl.mdp.time import ToGoal
-from maxentrl.rewards.linear import LinearReward
 from maxentrl.status import Failure, InvalidInput, Status
 
 DOUBLINGS = 40
@@ -69,7 +68,7 @@ def _finite(target: FitTarget, free: Float[np.ndarray, " F"]) -> bool:
     try:
         target.evaluate(free)
     except Failure as failure:
-        of_a_network = failure.status is Status.NON_FINITE and not isinstance(target.reward, LinearReward)
+        of_a_network = failure.status is Status.NON_FINITE and not target.linear
         if failure.status in REJECTED and not of_a_network:
             return False
         raise

@@ -107,7 +107,7 @@ class Fit:
         ]
         remarks = list(self.uncertainty.remarks) if self.uncertainty else []
         rows = [row for row in self.table(kind) if row.note != WEIGHT]
-        weights = self.parameters[~coefficient_mask(self.reward)]
+        weights = self.parameters[~coefficient_mask(self.problems[0].reward)]
         if len(weights):
             remarks.insert(0, f"{len(weights)} weights of a network, of norm {np.linalg.norm(weights):.4g}")
         return "\n".join([*head, *([coefficient_table(rows)] if rows else []), str(self.certificate), *remarks])

@@ -19,7 +19,13 @@ from jaxtyping import Float
 from maxentrl.inverse.target import AbstractTarget, Point
 from maxentrl.status import Failure, InvalidInput, Status
 
-REJECTED = (Status.INFINITE_PARTITION, Status.INACCURATE_SOLVE, Status.NON_FINITE, Status.MAXIMUM_ITERATIONS)
+REJECTED = (
+    Status.INFINITE_PARTITION,
+    Status.INACCURATE_SOLVE,
+    Status.NON_FINITE,
+    Status.MAXIMUM_ITERATIONS,
+    Status.STALLED,
+)
 """Failures of an evaluation that a line search answers with a shorter step."""
 RUNAWAY = 1e4
 """Parameters this many times their scale mean that the target has no maximum; the search ends, the certificate says."""
