@@ -145,7 +145,7 @@ def test_the_mean_over_all_batches_is_the_target(kind, batches):
     target = FitTarget((objective_of(problem),), space_of(problem.reward), prior)
     parts = batch_targets(target, batches, np.random.default_rng(0))
     if isinstance(batches, WalkBatches):
-        assert sorted(len(p.objective.problem.demonstrations) for p in parts) == [2, 3, 3]
+        assert sorted(len(p.objectives[0].problem.demonstrations) for p in parts) == [2, 3, 3]
     theta = target.space.start + 0.05
     whole, each = target.evaluate(theta), [part.evaluate(theta) for part in parts]
     assert np.mean([point.value for point in each]) == pytest.approx(whole.value, rel=1e-12)
@@ -158,7 +158,7 @@ def test_the_mean_over_all_batches_is_the_target(kind, batches):
 def test_a_batch_of_a_goal_plans_for_that_goal_alone():
     target = FitTarget((objective_of(p := problem_of("sum, to goal")),), space_of(p.reward))
     parts = batch_targets(target, GoalBatches(1), np.random.default_rng(0))
-    assert sorted(part.objective.planner.goals for part in parts) == [((3,),), ((11,),)]
+    assert sorted(part.objectives[0].planner.goals for part in parts) == [((3,),), ((11,),)]
     with pytest.raises(InvalidInput, match="at least one walk"):
         WalkBatches(0)
 
@@ -212,7 +212,7 @@ def test_early_stopping_keeps_what_was_best_for_the_walks_held_out():
     fitted = fit(problem, optimiser=GradientSteps(adam(0.2), steps=300, held_out=stopping, keep=keep))
     assert fitted.status is Status.EARLY_STOPPED
     assert fitted.status.successful
-    likelihood = stopping.likelihood(problem)
+    likelihood = stopping.likelihoods([problem])[0]
 
     def judged(free):
         try:
