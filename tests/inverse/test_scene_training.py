@@ -17,7 +17,7 @@ from maxentrl.mdp.grid import FOUR_MOVES, grid_world
 from maxentrl.mdp.time import ToGoal
 from maxentrl.mdp.world import World
 from maxentrl.rewards.convolution import convolutional
-from maxentrl.status import Failure, InvalidInput, Status
+from maxentrl.status import InvalidInput, Status
 
 
 def scene(rows: int, columns: int, seed: int) -> World:
@@ -81,22 +81,18 @@ def test_training_over_scenes_stops_where_walks_held_out_in_both_are_likeliest(p
     held_out = tuple(walks(world, 4, seed) for seed, world in enumerate([scene(3, 4, 0), scene(5, 3, 1)], 7))
     seen = []
     stopping = HeldOut(held_out, every=1, patience=100)
-    optimiser = GradientSteps(adam(0.2), steps=12, batches=SceneBatches(), held_out=stopping)
+    optimiser = GradientSteps(adam(0.02), steps=12, batches=SceneBatches(), held_out=stopping)
     fitted = fit(problems, optimiser=optimiser, progress=seen.append)
     assert fitted.status in (Status.MAXIMUM_ITERATIONS, Status.EARLY_STOPPED)
     likelihoods = stopping.likelihoods(problems)
 
     def score(theta):
-        try:
-            return sum(log_likelihood(one, reward_table(one.problem.reward, theta)) for one in likelihoods)
-        except Failure as failure:  # a step that training refused, or would have
-            assert failure.status is Status.INFINITE_PARTITION
-            return -np.inf
+        return sum(log_likelihood(one, reward_table(one.problem.reward, theta)) for one in likelihoods)
 
     apart = [ConditionalLikelihood.of(one.problem) for one in likelihoods]
     direct = sum(one.evaluate(reward_table(one.problem.reward, fitted.parameters)).value for one in apart)
     assert score(fitted.parameters) == pytest.approx(direct)
-    assert score(fitted.parameters) >= max(score(step.parameters) for step in seen if np.isfinite(step.value)) - 1e-9
+    assert score(fitted.parameters) >= max(score(step.parameters) for step in seen) - 1e-9
     assert score(fitted.parameters) > score(fitted.start)
     with pytest.raises(InvalidInput, match="held out are walks of 1 scenes, the fit has 2"):
         fit(problems, optimiser=GradientSteps(adam(), steps=2, held_out=HeldOut(held_out[0])))
