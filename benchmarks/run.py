@@ -66,7 +66,9 @@ def rows_of_fit(figures: Figures) -> list[tuple[str, str, str]]:
             "seconds, ours after compilation (peer)",
             f"{spread(figures['our_fit_seconds'])} ({spread(figures['peer_fit_seconds'])})",
         ),
+        ("", "seconds, ours with standard errors too", spread(figures["our_fit_with_errors_seconds"])),
         ("", "seconds, our first call with compilation", spread(figures["our_first_fit_seconds"])),
+        ("", "seconds, the same with standard errors too", spread(figures["our_first_fit_with_errors_seconds"])),
     ]
 
 
@@ -86,6 +88,7 @@ def rows_of_backup(figures: list[Figures]) -> list[tuple[str, str, str]]:
 def rows_of_kitani(figures: Figures) -> list[tuple[str, str, str]]:
     return [
         ("Kitani fit, 82 944 cells, 14 goals, 37 weights ≥ 0", "seconds", f"{figures['fit_seconds']:.3g}"),
+        ("", "seconds, with standard errors and certificate", f"{figures['fit_with_errors_seconds']:.3g}"),
         ("", "seconds of one value and gradient", f"{figures['value_and_gradient_seconds']:.3g}"),
         ("", "GiB at most", f"{figures['peak_gib']:.3g}"),
     ]

@@ -4,7 +4,8 @@
 
 Per round: each of the peer's step sizes in its own interpreter, then ours in a fresh process (so that compilation is
 paid and reported), then the fit again after compilation. Both stop at a gradient norm (totals per trajectory) below
-1e-3. Ours includes the standard errors and the certificate. Ratios compare neighbours; medians and spread are printed.
+1e-3: that is what the ratio compares. Ours then goes on to the standard errors and the certificate, whose time is reported
+beside. Ratios compare neighbours; medians and spread are printed.
 """
 
 from __future__ import annotations
@@ -64,12 +65,14 @@ def ours(size: int) -> dict[str, object]:
     inverse = InverseProblem(MDP(transitions, np.zeros(n_states, bool)), reward, counts, Finite())
     prepared = time.perf_counter()
 
-    def run() -> tuple[float, object]:
-        start = time.perf_counter()
-        result = fit(inverse, optimiser=LBFGSB(gradient_tolerance=TOLERANCE))
-        return time.perf_counter() - start, result
+    def run() -> tuple[float, float, object]:
+        """Seconds until the tolerance was met, seconds until everything was there, and what came out."""
+        clock = [time.perf_counter()]
+        optimiser = LBFGSB(gradient_tolerance=TOLERANCE)
+        result = fit(inverse, optimiser=optimiser, progress=lambda step: clock.append(time.perf_counter()))
+        return clock[-1] - clock[0], time.perf_counter() - clock[0], result
 
-    first, _ = run()
+    first, first_with_errors, _ = run()
     warm = [run() for _ in range(5)]
     objective = FeatureMatching.of(inverse)
     gradients = []
@@ -77,11 +80,13 @@ def ours(size: int) -> dict[str, object]:
         start = time.perf_counter()
         value_and_gradient(objective, reward, problem.planted)
         gradients.append(time.perf_counter() - start)
-    result = warm[-1][1]
+    result = warm[-1][2]
     return {
         "import_and_problem_seconds": prepared - began,
         "first_fit_seconds": first,
-        "fit_seconds": statistics.median(seconds for seconds, _ in warm),
+        "first_fit_with_errors_seconds": first_with_errors,
+        "fit_seconds": statistics.median(seconds for seconds, _, _ in warm),
+        "fit_with_errors_seconds": statistics.median(seconds for _, seconds, _ in warm),
         "gradient_seconds": statistics.median(gradients),
         "status": result.status.name,
         "evaluations": result.certificate.evaluations,
@@ -144,7 +149,9 @@ def main() -> None:
         "peer_fit_seconds": spread([seconds_of(best) for _, best in rounds]),
         "peer_gradient_seconds": spread([best["seconds_per_gradient"] for _, best in rounds]),
         "our_first_fit_seconds": spread([run["first_fit_seconds"] for run, _ in rounds]),
+        "our_first_fit_with_errors_seconds": spread([run["first_fit_with_errors_seconds"] for run, _ in rounds]),
         "our_fit_seconds": spread([run["fit_seconds"] for run, _ in rounds]),
+        "our_fit_with_errors_seconds": spread([run["fit_with_errors_seconds"] for run, _ in rounds]),
         "our_gradient_seconds": spread([run["gradient_seconds"] for run, _ in rounds]),
         "fit_ratio": spread([seconds_of(best) / run["fit_seconds"] for run, best in rounds]),
         "gradient_ratio": spread([best["seconds_per_gradient"] / run["gradient_seconds"] for run, best in rounds]),

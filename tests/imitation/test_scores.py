@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from imitation.walks import GOAL, N_ACTIONS, N_STATES, complete, loose, small_mdp
+from inverse.small_fits import small_problem
 from maxentrl.demos.trajectories import UNKNOWN, Trajectories
 from maxentrl.imitation.policy import FixedPolicy, GoalPolicies, PlannedPolicy, log_choice
 from maxentrl.imitation.scores import expected_visits, score_choices, score_return
 from maxentrl.imitation.starts import start_groups
 from maxentrl.imitation.tabular import PerGoal, PerStep, clone_by_counting
+from maxentrl.inverse.fit import fit
+from maxentrl.inverse.likelihood import ConditionalLikelihood
 from maxentrl.mdp.mdp import MDP
 from maxentrl.mdp.time import Discounted, Finite, ToGoal
 from maxentrl.mdp.transitions import DeterministicTransitions
@@ -98,6 +101,14 @@ def test_returns_regrets_and_visits_are_exact(kind, deterministic):
     assert score.optimal_return == pytest.approx(best.value(start))
     planned = score_return(PlannedPolicy(mdp, lambda goal: best.log_policy), REWARD, time, starts)
     assert planned.regret == pytest.approx(0.0, abs=1e-8)
+
+
+def test_a_fitted_reward_is_scored_by_its_own_likelihood():
+    """Under the likelihood's own policy the walks it was learnt from score the value that the fit reached."""
+    problem = small_problem("to-goal", deterministic=False)
+    fitted = fit(problem, objective=ConditionalLikelihood.of(problem))
+    score = score_choices(PlannedPolicy.of_fit(fitted), problem.demonstrations)
+    assert problem.demonstrations.weights @ score.by_walk == pytest.approx(fitted.value, rel=1e-9)
 
 
 def test_a_clone_that_may_never_arrive_has_no_return_but_one_within_a_limit():

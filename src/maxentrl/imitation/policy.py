@@ -10,7 +10,10 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from maxentrl.demos.trajectories import UNKNOWN
+from maxentrl.inverse.fit import Fit
 from maxentrl.mdp.mdp import MDP
+from maxentrl.mdp.time import ToGoal
+from maxentrl.planning.choose_solver import solve
 from maxentrl.status import InvalidInput
 
 LogPolicy = Float[np.ndarray, "*T A S"]
@@ -86,6 +89,20 @@ class PlannedPolicy(AbstractPolicy):
 
     mdp: MDP
     plan: Callable[[int], LogPolicy]
+
+    @staticmethod
+    def of_fit(fit: Fit, scene: int = 0) -> PlannedPolicy:
+        """The soft policy of a learnt reward, planned for each goal where walks have their own.
+
+        With ``Finite()``, whose horizon is each walk's own length, there is no one policy: give ``plan`` a horizon.
+        """
+        problem = fit.problems[scene]
+
+        def plan(goal: int) -> LogPolicy:
+            own = isinstance(problem.time, ToGoal) and goal != UNKNOWN
+            return solve(fit.planning(ToGoal((goal,)) if own else problem.time, scene)).log_policy
+
+        return PlannedPolicy(problem.mdp, plan)
 
     def log_policy(self, goal: int = UNKNOWN) -> LogPolicy:
         return self.plan(int(goal))
