@@ -16,6 +16,7 @@ from maxentrl.inverse.likelihood import ConditionalLikelihood, RowReading
 from maxentrl.inverse.objectives import AbstractObjective, Evaluation
 from maxentrl.inverse.pullback import reward_table
 from maxentrl.inverse.rows import decision_rows
+from maxentrl.numerics.blas import on_all_cores
 from maxentrl.planning.solution import SoftSolution
 from maxentrl.rewards.linear import LinearReward
 from maxentrl.rewards.reward import AbstractReward
@@ -67,13 +68,14 @@ def objective_hessian(
         total = table_curvature(reward, parameters, evaluation.visits, directions)
     objective = _known(objective)
     if isinstance(objective, FeatureMatching):
-        for g, solution in enumerate(evaluation.solutions):
-            scaled = _group_columns(columns, solution)
-            choice, chance = information(
-                solution, scaled, objective.source(g, solution), noise=solution.problem.optimistic
-            )
-            total = total - choice - chance
-        return total
+        matching = objective
+
+        def of_group(numbered: tuple[int, SoftSolution]) -> Float[np.ndarray, "F F"]:
+            g, solution = numbered
+            scaled, source = _group_columns(columns, solution), matching.source(g, solution)
+            return sum(information(solution, scaled, source, noise=solution.problem.optimistic), start=np.zeros(()))
+
+        return total - np.sum(on_all_cores(of_group, enumerate(evaluation.solutions)), axis=0)
     for solution, reading in zip(evaluation.solutions, objective.read(evaluation.solutions), strict=True):
         scaled = _group_columns(columns, solution)
         choice, chance = information(solution, scaled, reading.source, noise=solution.problem.optimistic)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 
 @functools.cache
@@ -30,3 +33,18 @@ def single_blas_thread(function: Callable[Parameters, Result]) -> Callable[Param
             return function(*args, **kwargs)
 
     return wrapper
+
+
+@single_blas_thread
+def on_all_cores(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """``function`` of each item, in order, by one thread a core.
+
+    For work in large arrays and sparse solves, which let other threads run. BLAS is held to one thread for all of it,
+    here, because the threads that hold it there again must find the same when they let go.
+    """
+    items = list(items)
+    cores = min(len(items), os.cpu_count() or 1)
+    if cores < 2:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(cores) as pool:
+        return list(pool.map(function, items))
