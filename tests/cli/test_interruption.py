@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from maxentrl.readers.spec import read_spec
+from maxentrl.readers.spec import read_study
 from maxentrl.runs.checkpoint import load_checkpoint
 from maxentrl.runs.lock import exclusive
 from maxentrl.runs.run import OnExisting, fit_run, load_run
@@ -43,7 +43,7 @@ def optimum(run_folder):
 @pytest.mark.parametrize("evaluation", [2, 5])
 def test_ctrl_c_then_resume_is_the_same_optimum(spec, optimum, tmp_path, evaluation, command):
     stop = Stop(evaluation, KeyboardInterrupt())
-    run = fit_run(read_spec(spec), spec, tmp_path, progress=stop)
+    run = fit_run(read_study(spec), spec, tmp_path, progress=stop)
     assert run.fit.status is Status.INTERRUPTED
     assert stop.seen[-1] == evaluation
     kept = load_checkpoint(tmp_path / "checkpoint.json", NAMES)
@@ -59,14 +59,14 @@ KILLED = """
 import sys, time
 from pathlib import Path
 import maxentrl.runs.run as runs
-from maxentrl.readers.spec import read_spec
+from maxentrl.readers.spec import read_study
 
 def slowly(progress):
     print(progress.evaluation, flush=True)
     time.sleep(0.15)
 
 spec = Path(sys.argv[1])
-runs.fit_run(read_spec(spec), spec, Path(sys.argv[2]), existing=runs.OnExisting(sys.argv[3]), progress=slowly)
+runs.fit_run(read_study(spec), spec, Path(sys.argv[2]), existing=runs.OnExisting(sys.argv[3]), progress=slowly)
 """
 
 
@@ -103,7 +103,7 @@ def test_kill_9_and_a_second_process(spec, optimum, tmp_path, command):
 
 
 def test_full_disk_keeps_the_last_checkpoint(spec, optimum, tmp_path, monkeypatch, command):
-    fit_run(read_spec(spec), spec, tmp_path, progress=Stop(3, KeyboardInterrupt()))
+    fit_run(read_study(spec), spec, tmp_path, progress=Stop(3, KeyboardInterrupt()))
     before = (tmp_path / "checkpoint.json").read_bytes()
 
     def full(*_):
@@ -129,7 +129,7 @@ def test_changed_inputs_are_not_resumed(spec, tmp_path, command):
     world = tmp_path / "world"
     shutil.copytree(spec.parent, world, ignore=shutil.ignore_patterns("a run"))
     changed, out = world / "small.toml", tmp_path / "out"
-    fit_run(read_spec(changed), changed, out, progress=Stop(3, KeyboardInterrupt()))
+    fit_run(read_study(changed), changed, out, progress=Stop(3, KeyboardInterrupt()))
     checkpoint = (out / "checkpoint.json").read_bytes()
     np.save(world / "my maps" / "mud.npy", np.load(world / "my maps" / "mud.npy") * 2)
     changed.write_text(changed.read_text() + "\n")
@@ -142,15 +142,15 @@ def test_changed_inputs_are_not_resumed(spec, tmp_path, command):
 
 
 def test_replacing_begins_anew(spec, tmp_path):
-    fit_run(read_spec(spec), spec, tmp_path, progress=Stop(3, KeyboardInterrupt()))
-    run = fit_run(read_spec(spec), spec, tmp_path, existing=OnExisting.REPLACE, progress=Stop(2, KeyboardInterrupt()))
+    fit_run(read_study(spec), spec, tmp_path, progress=Stop(3, KeyboardInterrupt()))
+    run = fit_run(read_study(spec), spec, tmp_path, existing=OnExisting.REPLACE, progress=Stop(2, KeyboardInterrupt()))
     assert run.fit.evaluations == 2
     assert run.record.resumed == 0
 
 
 def test_an_error_in_a_fit_is_in_the_record_and_frees_the_folder(spec, tmp_path):
     with pytest.raises(ZeroDivisionError):
-        fit_run(read_spec(spec), spec, tmp_path, progress=Stop(2, ZeroDivisionError()))
+        fit_run(read_study(spec), spec, tmp_path, progress=Stop(2, ZeroDivisionError()))
     assert json.loads((tmp_path / "run.json").read_text())["status"] == "ZeroDivisionError"
     with exclusive(tmp_path):
         pass
@@ -161,8 +161,8 @@ def test_checkpoints_cost_little(spec, tmp_path, monkeypatch):
     flushed = []
     real = os.fsync
     monkeypatch.setattr(os, "fsync", lambda descriptor: (flushed.append(time.monotonic()), real(descriptor)))
-    monkeypatch.setattr("maxentrl.runs.run.CHECKPOINT_SECONDS", np.inf)
-    run = fit_run(read_spec(spec), spec, tmp_path)
+    monkeypatch.setattr("maxentrl.runs.fitting.CHECKPOINT_SECONDS", np.inf)
+    run = fit_run(read_study(spec), spec, tmp_path)
     kept = load_checkpoint(tmp_path / "checkpoint.json", NAMES)
     assert kept.parameters.tobytes() == run.fit.parameters.tobytes()
     files = ("spec.toml", "run.json", "checkpoint.json", "checkpoint.json", "fit.json", "run.json")
@@ -181,7 +181,7 @@ def test_ctrl_c_before_the_first_evaluation(spec, tmp_path, monkeypatch, command
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("maxentrl.runs.run.read_job", stop)
+    monkeypatch.setattr("maxentrl.runs.run.read_jobs", stop)
     code, found, errors = command("fit", spec, "--out", tmp_path, "--json")
     assert (code, found["error"]) == (130, "INTERRUPTED")
     assert "a fit goes on with --resume" in errors

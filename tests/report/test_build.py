@@ -9,7 +9,7 @@ from maxentrl.forecast.metrics import Interval
 from maxentrl.forecast.scores import MEASURES, METHODS, Summary
 from maxentrl.report.build import headline, make_page
 from maxentrl.report.page import shown
-from maxentrl.runs.demo import demo_spec
+from maxentrl.runs.demo import demo_study
 from maxentrl.runs.evaluate import Evaluation
 from maxentrl.runs.fit_record import CoefficientRow, FitRecord
 from maxentrl.runs.record import new_record
@@ -83,7 +83,7 @@ def test_the_page_holds_all_of_the_run(fit, evaluation, tmp_path, monkeypatch):
     monkeypatch.setattr("maxentrl.report.build.draw_pictures", lambda run: ())
     monkeypatch.setattr("maxentrl.report.build.unfolding_pictures", lambda run: ())
     record = new_record(tmp_path / "s.toml", "text", [], None).ending("CONVERGED", 1.0)
-    page = make_page(Run(tmp_path, demo_spec(), record, fit), evaluation)
+    page = make_page(Run(tmp_path, demo_study().first, record, fit), evaluation)
     assert [c.name for c in page.coefficients] == list(fit.names)
     assert page.coefficients[3].note == "fixed"
     assert page.trusted

@@ -9,7 +9,8 @@ from maxentrl.demos.trajectories import UNKNOWN, Trajectories
 from maxentrl.mdp.time import Finite, ToGoal
 from maxentrl.readers.spec import read_spec
 from maxentrl.runs.check import check_spec
-from maxentrl.runs.demo import demo_spec, refuse_other_runs
+from maxentrl.rewards.linear import LinearReward
+from maxentrl.runs.demo import demo_study, refuse_other_runs
 from maxentrl.runs.inputs import input_files
 from maxentrl.runs.job import read_job
 from maxentrl.runs.outlook import border_states, candidate_goals
@@ -67,11 +68,11 @@ def test_a_table_world_with_names(table):
 
 def test_patterns_of_bounds_and_priors(table):
     settings = read_spec(table).reward
-    names = ("rain", "noise", "constant")
-    space = parameter_space(settings, names)
+    reward = LinearReward.of(1, state={name: np.zeros(2) for name in ("rain", "noise", "constant")})
+    space = parameter_space(settings, reward)
     assert space.lower.tolist() == [-5.0, -5.0, -5.0]
     assert space.upper.tolist() == [5.0, 5.0, 0.0]  # the exact name wins
-    prior = make_prior(settings, names)
+    prior = make_prior(settings, reward)
     assert prior is not None
     assert prior.scale.tolist() == [2.0, np.inf, np.inf]
 
@@ -129,7 +130,7 @@ def test_simulated_walks_on_frozen_lake(tmp_path):
 
 @pytest.fixture(scope="module")
 def demo():
-    return read_job(demo_spec())
+    return read_job(demo_study().first)
 
 
 def test_the_demo_is_walked_between_entrances(demo):
@@ -169,6 +170,6 @@ def test_the_demo_leaves_other_runs_alone(tmp_path):
     (tmp_path / "run.json").write_text("{}")
     (tmp_path / "spec.toml").write_text("# mine\n")
     with pytest.raises(InvalidInput, match="holds a run of something else"):
-        refuse_other_runs(tmp_path, demo_spec())
-    (tmp_path / "spec.toml").write_text(demo_spec().text)
-    refuse_other_runs(tmp_path, demo_spec())
+        refuse_other_runs(tmp_path, demo_study())
+    (tmp_path / "spec.toml").write_text(demo_study().first.text)
+    refuse_other_runs(tmp_path, demo_study())

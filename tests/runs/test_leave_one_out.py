@@ -105,7 +105,7 @@ def test_each_fold_is_the_fit_of_the_others(job, found):
     for index, fold in enumerate(found.folds):
         others = walks.select(np.arange(len(walks)) != index)
         problem = InverseProblem(job.scene.world.mdp, job.reward, others, job.time)
-        cold = fit(problem, space=parameter_space(job.spec.reward, job.reward.names))
+        cold = fit(problem, space=parameter_space(job.spec.reward, job.reward))
         np.testing.assert_allclose(fold.parameters, cold.parameters, atol=2e-3)
         assert fold.status.successful
     assert np.ptp([fold.parameters for fold in found.folds], axis=0).max() > 0.01

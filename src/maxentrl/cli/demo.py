@@ -26,23 +26,23 @@ class Demo:
         from maxentrl.cli.progress import fit_progress
         from maxentrl.cli.show import show_evaluation, show_fit
         from maxentrl.report.build import write_report
-        from maxentrl.runs.demo import demo_spec, refuse_other_runs
+        from maxentrl.runs.demo import demo_study, refuse_other_runs
         from maxentrl.runs.evaluate import evaluate
         from maxentrl.runs.run import OnExisting, fit_run
 
-        spec = demo_spec()
-        refuse_other_runs(self.out, spec)
+        study = demo_study()
+        refuse_other_runs(self.out, study)
         terminal.say("People walk between the entrances of a plaza. What do they want, and where do they go next?")
-        with fit_progress(terminal, spec.fit.tolerance) as progress:
+        with fit_progress(terminal, study.first.fit.tolerance) as progress:
             run = fit_run(
-                spec, self.out / "spec.toml", self.out, existing=OnExisting.REPLACE, seed=self.seed, progress=progress
+                study, self.out / "spec.toml", self.out, existing=OnExisting.REPLACE, seed=self.seed, progress=progress
             )
         show_fit(terminal, run.fit)
         if not run.fit.status.successful:
             terminal.emit({"run": str(self.out), **run.fit.as_data(), "exit_code": 1})
             return 1
         terminal.say("forecasting held-out walks …")
-        evaluation = evaluate(run.job, run.fit.parameters, seed=self.seed or 0)
+        evaluation = evaluate(run.job, run.parameters, seed=self.seed or 0)
         show_evaluation(terminal, evaluation)
         page = write_report(run, evaluation)
         terminal.say(f"report: {page}")

@@ -34,16 +34,16 @@ class Fit:
         """Run the command; the exit code."""
         from maxentrl.cli.progress import announcer, fit_progress
         from maxentrl.cli.show import show_fit
-        from maxentrl.readers.spec import read_spec
+        from maxentrl.readers.spec import read_study
         from maxentrl.runs.run import OnExisting, fit_run
         from maxentrl.status import Status
 
-        spec = read_spec(self.spec)
+        study = read_study(self.spec)
         folder = self.out or Path("runs") / self.spec.stem
         existing = OnExisting.RESUME if self.resume else OnExisting.REFUSE
-        with announcer(terminal) as announce, fit_progress(terminal, spec.fit.tolerance) as progress:
+        with announcer(terminal) as announce, fit_progress(terminal, study.first.fit.tolerance) as progress:
             run = fit_run(
-                spec,
+                study,
                 self.spec,
                 folder,
                 existing=existing,

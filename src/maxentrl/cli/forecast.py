@@ -22,6 +22,8 @@ class Forecast:
     """Walks so far, in the form of the demonstrations: CSV (trajectory, step, state or t, x, y) or a track."""
     weights: Path | None = None
     """File of weights in place of the run's."""
+    scene: str | None = None
+    """The scene, where there are several."""
     json: bool = False
     """Print one JSON object."""
     seed: int | None = None
@@ -32,7 +34,8 @@ class Forecast:
         from maxentrl.cli.source import read_source
         from maxentrl.runs.forecast import chance_text, forecast_given
 
-        job, parameters = read_source(self.source, self.weights, None)
+        source = read_source(self.source, self.weights, None)
+        job, parameters = source.scene(self.scene), source.parameters
         found = forecast_given(job, parameters, self.given, seed=self.seed or 0)
         for walk in found.walks:
             terminal.table(

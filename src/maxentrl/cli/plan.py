@@ -26,6 +26,8 @@ class Plan:
     """State to end in, where time is to a goal and the SPEC names none."""
     out: Path | None = None
     """Write values, log_policy and visits to this npz file."""
+    scene: str | None = None
+    """The scene, where there are several."""
     json: bool = False
     """Print one JSON object."""
     seed: int | None = None
@@ -36,7 +38,8 @@ class Plan:
         from maxentrl.cli.source import read_source
         from maxentrl.runs.plan import make_plan, save_plan
 
-        job, parameters = read_source(self.source, self.weights, self.seed)
+        source = read_source(self.source, self.weights, self.seed)
+        job, parameters = source.scene(self.scene), source.parameters
         plan = make_plan(job, parameters, start=self.start, goal=self.goal)
         terminal.say(f"solver: {plan.solver}: {plan.reason}")
         terminal.table("Plan", ("", "figure"), list(plan.figures.items()))

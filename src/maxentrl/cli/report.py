@@ -26,15 +26,17 @@ class Report:
     def run(self, terminal: Terminal) -> int:
         """Run the command; the exit code."""
         from maxentrl.report.build import write_report
-        from maxentrl.runs.evaluate import evaluate, evaluate_decisions
+        from maxentrl.runs.evaluate import evaluate_decisions
         from maxentrl.runs.leave_one_out_files import load_leave_one_out
         from maxentrl.runs.run import load_run
+        from maxentrl.runs.scenes import evaluate_scenes, pooled
 
         run = load_run(self.source)
         if load_leave_one_out(run.folder) is None:
-            evaluation = evaluate(run.job, run.fit.parameters, seed=self.seed or 0)
+            found = evaluate_scenes(run.jobs, run.parameters, held_out=run.study.held_out, seed=self.seed or 0)
+            evaluation = pooled(found)
         else:  # each walk was forecast by what the others teach: forecasts of the walks learnt from would say less
-            evaluation = evaluate_decisions(run.job, run.fit.parameters)
+            evaluation = evaluate_decisions(run.job, run.parameters)
         page = write_report(run, evaluation)
         terminal.say(f"report: {page}")
         terminal.emit({"report": str(page), "exit_code": 0})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from maxentrl.cli.terminal import Terminal
     from maxentrl.forecast.metrics import Interval
@@ -27,7 +27,16 @@ def show_fit(terminal: Terminal, fit: FitRecord) -> None:
         (r.name, r.estimate, r.standard_error, r.z, r.low, r.high, *([r.truth] if known else []), r.note)
         for r in fit.table
     ]
-    terminal.table(f"What was learnt (standard errors: {fit.errors or 'none'})", columns, rows)
+    if rows:
+        terminal.table(f"What was learnt (standard errors: {fit.errors or 'none'})", columns, rows)
+    if fit.weights:
+        terminal.say(f"a network of {fit.weights} weights was learnt{' beside' if rows else ''}")
+    if fit.members:
+        scores = [
+            (m["member"], m["status"].lower(), m["value"], m["validation"], "chosen" if m["chosen"] else "")
+            for m in fit.members
+        ]
+        terminal.table("Members of the ensemble", ("member", "ended", "objective", "validation, nats", ""), scores)
     terminal.say(f"{fit.status.value}{': ' + fit.detail if fit.detail else ''}")
     gap = "" if fit.duality_gap is None else f", duality gap {fit.duality_gap:.1e}"
     terminal.say(
@@ -54,6 +63,29 @@ def show_evaluation(terminal: Terminal, evaluation: Evaluation) -> None:
     if not evaluation.summaries:
         return
     _forecast_tables(terminal, evaluation.summaries, evaluation.unit)
+
+
+def show_evaluations(terminal: Terminal, found: Mapping[str, Evaluation]) -> None:
+    """One scene, or a row for each and the forecasts of all walks together."""
+    from maxentrl.runs.scenes import pooled
+
+    everything = pooled(found)
+    if len(found) > 1:
+        rows = [
+            (
+                name,
+                "held out" if one.held_out else "fitted",
+                one.walks,
+                one.decisions,
+                one.nats_per_decision,
+                one.uniform_nats,
+            )
+            for name, one in found.items()
+        ]
+        terminal.table(
+            "Scenes", ("scene", "walks are", "walks", "decisions", "nats a decision", "all moves alike"), rows
+        )
+    show_evaluation(terminal, everything)
 
 
 def show_leave_one_out(terminal: Terminal, found: LeaveOneOut) -> None:

@@ -3,37 +3,72 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
 
     from maxentrl.runs.job import Job
 
 
-def read_source(path: Path, weights: Path | None, seed: int | None) -> tuple[Job, np.ndarray]:
-    """The job of a run folder or SPEC file, and weights: from a file, else those of the run.
+class Source(NamedTuple):
+    """What a RUN or a SPEC holds: its scenes by name, those held out, and the weights."""
+
+    jobs: Mapping[str, Job]
+    held_out: tuple[str, ...]
+    parameters: np.ndarray
+
+    def scene(self, name: str | None) -> Job:
+        """The job of a scene; of the only one unless named.
+
+        Raises:
+            InvalidInput: several scenes and no name, or a name that none has.
+        """
+        from maxentrl.runs.job import only
+        from maxentrl.status import InvalidInput
+
+        if name is None:
+            return only(self.jobs)
+        if name not in self.jobs:
+            raise InvalidInput(f"--scene {name}: there is no such scene; there are {', '.join(self.jobs)}")
+        return self.jobs[name]
+
+
+def read_source(path: Path, weights: Path | None, seed: int | None) -> Source:
+    """The jobs of a run folder or SPEC file, and weights: from a file, else those of the run.
 
     Raises:
         InvalidInput: a SPEC without weights, and whatever reading refuses.
     """
-    from maxentrl.readers.spec import read_spec
-    from maxentrl.runs.evaluate import read_weights
-    from maxentrl.runs.job import read_job
+    from maxentrl.readers.spec import read_study
+    from maxentrl.runs.job import read_jobs
     from maxentrl.runs.run import load_run
     from maxentrl.status import InvalidInput
 
     if path.is_dir():
         run = load_run(path)
-        job = run.job if seed is None else read_job(run.spec, seed=seed)
-        return job, run.fit.parameters if weights is None else read_weights(weights, job.reward.names, layers_of(job))
-    job = read_job(read_spec(path), seed=seed)
+        jobs = run.jobs if seed is None else read_jobs(run.study, seed=seed)
+        return Source(jobs, run.study.held_out, run.parameters if weights is None else _from_file(weights, jobs))
+    study = read_study(path)
+    jobs = read_jobs(study, seed=seed)
     if weights is not None:
-        return job, read_weights(weights, job.reward.names, layers_of(job))
-    planted = job.weights
+        return Source(jobs, study.held_out, _from_file(weights, jobs))
+    planted = next(iter(jobs.values())).weights
     if planted is None:
         raise InvalidInput(f"{path} has no weights: give a file with --weights, or a run folder in its place")
-    return job, planted
+    return Source(jobs, study.held_out, planted)
+
+
+def _from_file(weights: Path, jobs: Mapping[str, Job]) -> np.ndarray:
+    from maxentrl.runs.evaluate import read_weights
+    from maxentrl.runs.training_files import load_reward
+
+    job = next(iter(jobs.values()))
+    if weights.suffix == ".safetensors":
+        return load_reward(weights, job.reward)
+    return read_weights(weights, job.reward.names, layers_of(job))
 
 
 def layers_of(job: Job) -> tuple[str, ...]:

@@ -81,3 +81,17 @@ def nearest(name: str, candidates: Iterable[str]) -> str:
     """“; did you mean 'x'?” for the most similar candidate, or nothing."""
     similar = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.6)
     return f"; did you mean '{similar[0]}'?" if similar else ""
+
+
+def matching_files(pattern: Path, key: str) -> list[Path]:
+    """The files that a pattern such as ``folder/*.csv`` names, in order; a plain path names itself.
+
+    Raises:
+        InvalidInput: a pattern that no file has; ``key`` is what the message begins with.
+    """
+    if pattern.exists() or not any(sign in pattern.name for sign in "*?["):
+        return [pattern]
+    found = sorted(pattern.parent.glob(pattern.name)) if pattern.parent.is_dir() else []
+    if not found:
+        raise InvalidInput(f"{key} = '{pattern}': no file in {pattern.parent} has such a name")
+    return found

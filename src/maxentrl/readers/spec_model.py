@@ -6,22 +6,11 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 
+from maxentrl.readers.spec_learning import FitSettings, Reward
+from maxentrl.readers.spec_table import Files, Fraction, Positive, State, Table
 from maxentrl.status import InvalidInput
-
-
-class Table(BaseModel):
-    """A TOML table: unknown keys are refused, values are never coerced, instances do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
-
-
-NonNegative: TypeAlias = Annotated[float, Field(ge=0)]
-Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Fraction: TypeAlias = Annotated[float, Field(ge=0, le=1)]
-Files: TypeAlias = str | tuple[str, ...]
-State: TypeAlias = str | int | tuple[int, int]
 
 
 class LayerThreshold(Table):
@@ -89,7 +78,7 @@ class GymnasiumWorld(Table):
     """`"gymnasium"`."""
     id: str
     """Name of the environment, such as `"FrozenLake-v1"`."""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default={})
     """Options handed to the environment, such as `{is_slippery = true}`."""
 
 
@@ -126,7 +115,7 @@ class FileDemonstrations(Table):
     """`"csv"`: columns `trajectory, step, state, action` (the action may be missing), or `trajectory, t, x, y` (snapped to
     cells); `weight, goal, split, censored` besides. `"tracks"`: one file a walk without a header, columns
     `t x y` and, where there are detections, `xobs yobs` (0 0 where missed)."""
-    columns: dict[str, str] = {}
+    columns: dict[str, str] = Field(default={})
     """Other names of columns, from ours to the file's, such as `{x = "pos_x", trajectory = "agent"}`."""
     units: Literal["metres", "cells", "pixels"] = "metres"
     """Unit of `x` and `y`; cells and pixels count from 0."""
@@ -177,44 +166,6 @@ DemonstrationsTable: TypeAlias = Annotated[
 ]
 
 
-class Prior(Table):
-    """A Gaussian on each free parameter."""
-
-    standard_deviation: Positive | dict[str, Positive]
-    """One for all, or one a feature (those not named have none)."""
-    mean: float | dict[str, float] = 0.0
-    """Where it is centred."""
-
-
-class Reward(Table):
-    """Features that the reward weighs, and what is known about their weights.
-
-    Where a table goes by feature, names are those of the features, or patterns.
-    """
-
-    features: tuple[str, ...] | None = None
-    """State features, by name or pattern (`"grass*"`); all of the world's unless given."""
-    pair_features: tuple[str, ...] = ()
-    """State-action features, such as `"distance"`."""
-    terminal: Literal["shared", "none"] | tuple[str, ...] = "shared"
-    """What the last state of a walk pays: the state features with the same weights, nothing, or these features with
-    weights of their own, named `end:<feature>`."""
-    constant: bool = False
-    """Adds the feature `constant`, one for every decision: the cost of a step."""
-    bounds: dict[str, tuple[float, float]] = {}
-    """Smallest and largest weight by feature or pattern: `{"*" = [0, inf]}`."""
-    fixed: dict[str, float] = {}
-    """Weights that are known."""
-    tied: tuple[tuple[str, ...], ...] = ()
-    """Groups of features that share one weight."""
-    prior: Prior | None = None
-    """A Gaussian prior on the weights."""
-    start: dict[str, float] = {}
-    """Where the search begins; zero unless given, or a feasible point where zero is none."""
-    truth: dict[str, float] = {}
-    """Weights known from elsewhere, printed beside the estimates; simulated walks know theirs."""
-
-
 class FiniteTime(Table):
     """A number of decisions."""
 
@@ -246,26 +197,6 @@ class ToGoalTime(Table):
 TimeTable: TypeAlias = Annotated[FiniteTime | DiscountedTime | ToGoalTime, Field(discriminator="kind")]
 
 
-class FitSettings(Table):
-    """How the weights are learnt."""
-
-    objective: Literal["feature-matching", "likelihood"] | None = None
-    """`"feature-matching"` (the default; maximum causal entropy) or the conditional `"likelihood"` of the moves (the
-    default under a discount)."""
-    optimiser: Literal["l-bfgs-b", "newton", "textbook"] = "l-bfgs-b"
-    """Quasi-Newton with bounds, Newton with the exact Hessian, or the textbook loop of messages and gradient steps."""
-    tolerance: Positive = 1e-6
-    """Largest gradient, per walk, at which the search ends."""
-    max_evaluations: Annotated[int, Field(ge=1)] = 1000
-    """Most evaluations of objective and gradient."""
-    step_size: Positive = 0.1
-    """Step of the textbook loop, in weight² per nat."""
-    temperature: NonNegative = 1.0
-    """τ; weights are in its units, so leave it at one unless comparing."""
-    entropy: Literal["causal", "trajectory-level"] = "causal"
-    """Whose entropy: of the moves given what was seen, or of whole walks."""
-
-
 class ForecastSettings(Table):
     """What is forecast."""
 
@@ -284,8 +215,30 @@ class ForecastSettings(Table):
     """Paths drawn for each forecast."""
 
 
+class Scene(Table):
+    """A file of one scene, where several share a reward: a world, its walks, and a kind of time if it has its own."""
+
+    world: WorldTable
+    demonstrations: DemonstrationsTable
+    time: TimeTable | None = None
+
+
+class SceneList(Table):
+    """A SPEC file of several scenes that share a reward."""
+
+    scenes: Files
+    """SPEC files of scenes, or patterns such as `"scenes/*.toml"`: each has `[world]`, `[demonstrations]` and, where it is
+    not that of all, `[time]`."""
+    held_out: Files = ()
+    """Scenes that take no part in the fit and are scored, named likewise; they need not be listed above."""
+    reward: Reward = Reward()
+    time: TimeTable | None = None
+    fit: FitSettings = FitSettings()
+    forecast: ForecastSettings = ForecastSettings()
+
+
 class Spec(Table):
-    """A whole SPEC file."""
+    """A SPEC file of one scene."""
 
     world: WorldTable
     demonstrations: DemonstrationsTable | None = None
@@ -295,6 +248,7 @@ class Spec(Table):
     forecast: ForecastSettings = ForecastSettings()
 
     _directory: Path = PrivateAttr(default=Path())
+    _shared: Path | None = PrivateAttr(default=None)
     _text: str = PrivateAttr(default="")
 
     @property
@@ -313,12 +267,28 @@ class Spec(Table):
         Raises:
             InvalidInput: the environment has no such variable.
         """
-        if not name.startswith("$"):
-            return self._directory / name
-        variable, _, rest = name[1:].partition("/")
-        folder = os.environ.get(variable)
-        if folder is None:
-            raise InvalidInput(
-                f"'{name}' needs the environment variable {variable}: set it to the folder with the data"
-            )
-        return Path(folder).absolute() / rest
+        return resolved(name, self._directory)
+
+    def shared_path(self, name: str) -> Path:
+        """The same of a path in a table that several scenes share, from the folder of the file that has it."""
+        return resolved(name, self._directory if self._shared is None else self._shared)
+
+    def placed(self, directory: Path, text: str, shared: Path | None = None) -> Spec:
+        """The same, told where it was read."""
+        self._directory, self._text, self._shared = directory, text, shared
+        return self
+
+
+def resolved(name: str, directory: Path) -> Path:
+    """A path from a folder, or from the one that its first part, a ``$NAME``, stands for.
+
+    Raises:
+        InvalidInput: the environment has no such variable.
+    """
+    if not name.startswith("$"):
+        return directory / name
+    variable, _, rest = name[1:].partition("/")
+    folder = os.environ.get(variable)
+    if folder is None:
+        raise InvalidInput(f"'{name}' needs the environment variable {variable}: set it to the folder with the data")
+    return Path(folder).absolute() / rest

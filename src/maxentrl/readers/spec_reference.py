@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from maxentrl.readers.spec_model import Spec
+from maxentrl.readers.spec_model import SceneList, Spec
 
 HEAD = """# SPEC files
 
@@ -39,9 +40,25 @@ This page is written from the code by `python -m maxentrl.readers.spec_reference
 """
 
 
+TABLE_HEAD = ("| key | value | default | meaning |", "|---|---|---|---|")
+
+SEVERAL = """## Several scenes
+
+Scenes of any size that share a reward: each has a file of its own, with `[world]`, `[demonstrations]` and, where it is not
+that of all, `[time]`; a file that lists them has the other tables and these keys before its first table.
+
+    scenes = "scenes/*.toml"
+    held_out = "scenes/zara2.toml"
+
+    [time]
+    kind = "to-goal"
+"""
+
+
 def reference() -> str:
     """The page, in Markdown."""
-    parts = [HEAD]
+    keys = [_row(name, SceneList.model_fields[name]) for name in ("scenes", "held_out")]
+    parts = [HEAD, SEVERAL, *TABLE_HEAD, *keys, ""]
     for name, field in Spec.model_fields.items():
         needed = "needed" if field.is_required() else "may be left out"
         models = _models(field.annotation)
@@ -52,21 +69,27 @@ def reference() -> str:
 
 
 def _section(table: str, model: type[BaseModel], *, alone: bool) -> str:
-    kind = get_args(model.model_fields["kind"].annotation)[0] if "kind" in model.model_fields else ""
-    lines = [] if alone else [f'### `[{table}]` with `kind = "{kind}"`\n']
-    lines += [f"{_joined(model.__doc__)}\n", "| key | value | default | meaning |", "|---|---|---|---|"]
+    lines = [] if alone else [f'### `[{table}]` with `kind = "{_kind_of(model)}"`\n']
+    lines += [f"{_joined(model.__doc__)}\n", *TABLE_HEAD]
     nested = []
     for name, field in model.model_fields.items():
-        default = "needed" if field.is_required() else f"`{_value(field.default)}`"
-        if field.default is None:
-            default = "–"
-        kinds = _kind(field.annotation, field.metadata).replace("|", "\\|")
-        lines.append(f"| `{name}` | {kinds} | {default} | {_joined(field.description).replace('|', chr(92) + '|')} |")
+        lines.append(_row(name, field))
         nested += [(name, inner) for inner in _models(field.annotation)]
     lines.append("")
     for name, inner in nested:
-        lines.append(f"`{table}.{name}`: " + _section(f"{table}.{name}", inner, alone=True))
+        chosen = f' with `kind = "{_kind_of(inner)}"`' if _kind_of(inner) else ""
+        lines.append(f"`{table}.{name}`{chosen}: " + _section(f"{table}.{name}", inner, alone=True))
     return "\n".join(lines)
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    default = "–" if field.default is None else "needed" if field.is_required() else f"`{_value(field.default)}`"
+    kinds = _kind(field.annotation, field.metadata).replace("|", "\\|")
+    return f"| `{name}` | {kinds} | {default} | {_joined(field.description).replace('|', chr(92) + '|')} |"
+
+
+def _kind_of(model: type[BaseModel]) -> str:
+    return get_args(model.model_fields["kind"].annotation)[0] if "kind" in model.model_fields else ""
 
 
 def _joined(text: str | None) -> str:

@@ -43,6 +43,11 @@ def coefficient_mask(reward: AbstractReward) -> Bool[np.ndarray, " K"]:
     return np.ones(len(reward.names), bool) if reward.coefficients is None else np.array(reward.coefficients, bool)
 
 
+def coefficient_names(reward: AbstractReward) -> tuple[str, ...]:
+    """Names of the parameters that have a meaning of their own, in order."""
+    return tuple(name for name, own in zip(reward.names, coefficient_mask(reward), strict=True) if own)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class FunctionReward(AbstractReward):
     """Any differentiable function of a parameter vector.

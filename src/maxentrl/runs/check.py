@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -11,11 +12,14 @@ import numpy as np
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.mdp.checks import FeatureReport, can_reach, check_mdp, feature_report, reachable_from
 from maxentrl.mdp.time import ToGoal
+from maxentrl.readers.spec import Study
 from maxentrl.readers.spec_model import FileDemonstrations, Spec
+from maxentrl.rewards.reward import AbstractReward
 from maxentrl.runs.demonstrations import goal_states, read_demonstrations, read_walks
 from maxentrl.runs.inputs import demonstration_files
 from maxentrl.runs.job import Job
-from maxentrl.runs.reward import make_prior, make_reward, parameter_space
+from maxentrl.runs.learning import make_learning
+from maxentrl.runs.reward import make_prior, make_reward, parameter_space, reward_in
 from maxentrl.runs.states import make_time
 from maxentrl.runs.world import read_scene
 from maxentrl.status import InvalidInput
@@ -62,18 +66,43 @@ class Checked:
         return dataclasses.asdict(self)
 
 
+def check_study(study: Study, *, seed: int | None = None) -> dict[str, Checked]:
+    """Read all that a specification names and look at it, scene by scene.
+
+    Raises:
+        InvalidInput: as :func:`check_spec`, the problems of all scenes together.
+    """
+    found: dict[str, Checked] = {}
+    problems: list[str] = []
+    like: AbstractReward | None = None
+    for name, spec in study.scenes.items():
+        try:
+            found[name], like = _checked(spec, seed, like)
+        except InvalidInput as error:
+            problems += (
+                [f"scene '{name}': {problem}" for problem in error.problems] if study.several else error.problems
+            )
+    if problems:
+        raise InvalidInput(problems)
+    return found
+
+
 def check_spec(spec: Spec, *, seed: int | None = None) -> Checked:
     """Read all that a specification names and look at it.
 
     Raises:
         InvalidInput: what cannot even be read: every problem of the world; or of time, reward and demonstrations.
     """
-    job = _read(spec, seed)
+    return _checked(spec, seed, None)[0]
+
+
+def _checked(spec: Spec, seed: int | None, like: AbstractReward | None) -> tuple[Checked, AbstractReward]:
+    job = _read(spec, seed, like)
     world = job.scene.world
     known = {*world.state_features, *world.pair_features}
     features = feature_report(world, [name for name in job.reward.names if name in known])
     reports = (job.scene.report, job.report)
-    return Checked(
+    checked = Checked(
         loss=job.loss,
         counts={**job.counts, **_reach(job)},
         features=_lines(features),
@@ -81,9 +110,10 @@ def check_spec(spec: Spec, *, seed: int | None = None) -> Checked:
         warnings=(*(w for report in reports for w in report.warnings), *features.warnings),
         problems=(*check_mdp(world.mdp), *features.problems),
     )
+    return checked, job.reward
 
 
-def _read(spec: Spec, seed: int | None) -> Job:
+def _read(spec: Spec, seed: int | None, like: AbstractReward | None) -> Job:
     """The job, or the problems of all parts together that can be read without one another."""
     problems: list[str] = []
 
@@ -99,10 +129,11 @@ def _read(spec: Spec, seed: int | None) -> Job:
         attempt(lambda: demonstration_files(spec))
         raise InvalidInput(list(dict.fromkeys(problems)))
     time = attempt(lambda: make_time(spec.time, scene.world))
-    reward = attempt(lambda: make_reward(spec.reward, scene.world))
+    make = make_reward if like is None else functools.partial(reward_in, reward=like)
+    reward = attempt(lambda: make(spec, scene.world))
     if reward is not None:
-        attempt(lambda: parameter_space(spec.reward, reward.names))
-        attempt(lambda: make_prior(spec.reward, reward.names))
+        attempt(lambda: parameter_space(spec.reward, reward))
+        attempt(lambda: make_prior(spec.reward, reward))
     found, table = None, spec.demonstrations
     if table is not None and time is not None and reward is not None:
         found = attempt(lambda: read_demonstrations(spec, scene, time, reward, seed=seed))
@@ -110,7 +141,10 @@ def _read(spec: Spec, seed: int | None) -> Job:
         attempt(lambda: read_walks(spec, table, scene.world, time))
     if problems or time is None or reward is None:
         raise InvalidInput(list(dict.fromkeys(problems)))
-    return Job(spec, scene, time, reward, found)
+    job = Job(spec, scene, time, reward, found)
+    if found is not None:
+        make_learning([job])
+    return job
 
 
 def _reach(job: Job) -> dict[str, int | float | str]:

@@ -22,6 +22,7 @@ from maxentrl.readers.spec_model import CountedDemonstrations, FileDemonstration
 from maxentrl.readers.tracks import read_tracks
 from maxentrl.readers.trajectories import read_trajectories_csv
 from maxentrl.rewards.linear import LinearReward
+from maxentrl.rewards.reward import AbstractReward
 from maxentrl.runs.inputs import IMPOSSIBLE, demonstration_files
 from maxentrl.runs.simulate import simulate
 from maxentrl.runs.world import Scene
@@ -56,9 +57,18 @@ class Demonstrations:
     report: Report
     loss: str = ""
 
+    @property
+    def together(self) -> Demonstrations:
+        """The same with none held out."""
+        if self.held_out is None or not isinstance(self.train, Trajectories):
+            return self
+        return dataclasses.replace(
+            self, train=joined([self.train, self.held_out], ["fitted", "held out"]), held_out=None
+        )
+
 
 def read_demonstrations(
-    spec: Spec, scene: Scene, time: Time, reward: LinearReward, *, seed: int | None
+    spec: Spec, scene: Scene, time: Time, reward: AbstractReward, *, seed: int | None
 ) -> Demonstrations:
     """The demonstrations of a specification; ``seed`` overrides those that it names.
 
@@ -69,13 +79,15 @@ def read_demonstrations(
     if table is None:
         raise InvalidInput("the SPEC lacks the table [demonstrations]: name the files of the walks, or simulate some")
     if isinstance(table, CountedDemonstrations):
+        if not isinstance(reward, LinearReward):
+            raise InvalidInput("feature counts say nothing of a network's reward: learn it from walks")
         counts, report = read_feature_counts_csv(spec.path(table.file), world.mdp, reward.names)
         return Demonstrations(counts, None, report)
     seed = table.seed if seed is None else seed
     if isinstance(table, FileDemonstrations):
         walks, report = read_walks(spec, table, world, time)
     else:
-        walks = simulate(spec, table, scene, time, reward, seed=seed)
+        walks = simulate(spec, table, scene, time, seed=seed)
         report = Report(len(walks))
     train, held_out = split(walks, table.held_out, seed)
     missed = any(reason.startswith(MISSED) for _, reason in report.dropped)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from jaxtyping import Float
 
-from maxentrl.inverse.fit import Fit
-from maxentrl.runs.checkpoint import Checkpoint
+from maxentrl.readers.spec import Study
+from maxentrl.rewards.reward import coefficient_mask
 from maxentrl.runs.files import as_float
+from maxentrl.runs.fitting import Fitted
 from maxentrl.runs.job import Job
 from maxentrl.status import InvalidInput, Status
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the meaning of the file changes."""
+SHARED_COUNTS = ("features", "actions", "weights of the network")
+"""Figures that are of the reward, not of a scene."""
+Counts: TypeAlias = Mapping[str, int | float | str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +43,9 @@ class FitRecord:
     """A fit as it is kept.
 
     Attributes:
-        names: parameters, in order.
-        parameters: θ̂, (K,).
+        names: coefficients, in order; weights of a network are in a file of their own.
+        parameters: their estimates, (K,).
+        weights: how many the network has.
         objective: ``"feature matching"`` or ``"conditional likelihood"``.
         value: of the objective and prior, in nats.
         status: how it ended.
@@ -54,13 +59,16 @@ class FitRecord:
         errors: name of the kind of standard errors, or None.
         remarks: what holds for the whole table.
         table: one row a parameter.
-        data: what was read: counts by name.
+        members: seed, status, value and validation of each member of an ensemble, the chosen one marked; empty without.
+        data: what was read: counts by name, over all scenes.
+        scenes: the same of each scene, where there are several.
         dropped: (walk, why).
         warnings: what was changed or looks odd.
     """
 
     names: tuple[str, ...]
     parameters: Float[np.ndarray, " K"]
+    weights: int
     objective: str
     value: float
     status: Status
@@ -74,7 +82,9 @@ class FitRecord:
     errors: str | None
     remarks: tuple[str, ...]
     table: tuple[CoefficientRow, ...]
-    data: Mapping[str, int | float | str]
+    members: tuple[Mapping[str, Any], ...]
+    data: Counts
+    scenes: Mapping[str, Counts]
     dropped: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
 
@@ -97,6 +107,7 @@ class FitRecord:
             return FitRecord(
                 names=tuple(map(str, data["names"])),
                 parameters=_numbers(data["parameters"]),
+                weights=int(data["weights"]),
                 objective=str(data["objective"]),
                 value=as_float(data["value"]),
                 status=Status[data["status"]],
@@ -110,7 +121,9 @@ class FitRecord:
                 errors=data["errors"],
                 remarks=tuple(map(str, data["remarks"])),
                 table=tuple(_row(row) for row in data["table"]),
+                members=tuple(dict(member) for member in data["members"]),
                 data=dict(data["data"]),
+                scenes={str(name): dict(counts) for name, counts in data["scenes"].items()},
                 dropped=tuple((str(walk), str(why)) for walk, why in data["dropped"]),
                 warnings=tuple(map(str, data["warnings"])),
             )
@@ -132,27 +145,71 @@ def _row(data: Mapping[str, Any]) -> CoefficientRow:
     )
 
 
-def fit_record(fit: Fit, job: Job, before: Checkpoint | None) -> FitRecord:
-    """The record of a fit just made, which went on from a checkpoint if there was one before."""
-    certificate = fit.certificate
-    truth = job.truth
+def fit_record(fitted: Fitted, jobs: Mapping[str, Job], study: Study) -> FitRecord:
+    """The record of a fit just made."""
+    fit, certificate = fitted.fit, fitted.fit.certificate
+    own = coefficient_mask(fit.problems[0].reward)
+    names = tuple(name for name, kept in zip(fit.space.names, own, strict=True) if kept)
+    held = [name for name, is_held in zip(fit.space.names, certificate.held, strict=True) if is_held]
+    truth = next(iter(jobs.values())).truth
+    rows = [row for row in fit.table() if row.name in set(names)]
+    learnt = {name: job for name, job in jobs.items() if name not in study.held_out}
     return FitRecord(
-        names=tuple(fit.space.names),
-        parameters=fit.parameters,
+        names=names,
+        parameters=fit.parameters[own],
+        weights=int((~own).sum()),
         objective="conditional likelihood" if certificate.duality_gap is None else "feature matching",
         value=float(fit.value),
         status=certificate.status,
         detail=certificate.detail,
         gradient_norm=float(certificate.gradient_norm),
-        residual=certificate.residual,
-        held=tuple(name for name, held in zip(fit.space.names, certificate.held, strict=True) if held),
+        residual=certificate.residual[own],
+        held=tuple(name for name in held if name in set(names)),
         duality_gap=certificate.duality_gap,
-        evaluations=certificate.evaluations + (before.evaluations if before else 0),
-        seconds=certificate.seconds + (before.seconds if before else 0.0),
+        evaluations=fitted.evaluations,
+        seconds=fitted.seconds,
         errors=None if fit.uncertainty is None else fit.uncertainty.default.value,
         remarks=() if fit.uncertainty is None else fit.uncertainty.remarks,
-        table=tuple(CoefficientRow(**dataclasses.asdict(row), truth=truth.get(row.name)) for row in fit.table()),
-        data=job.counts,
-        dropped=job.report.dropped,
-        warnings=(*job.scene.report.warnings, *job.report.warnings),
+        table=tuple(CoefficientRow(**dataclasses.asdict(row), truth=truth.get(row.name)) for row in rows),
+        members=_members(fitted) if len(fitted.members) > 1 else (),
+        data=total(learnt),
+        scenes={name: job.counts for name, job in jobs.items()} if study.several else {},
+        dropped=tuple((_of(name, walk, study), why) for name, job in jobs.items() for walk, why in job.report.dropped),
+        warnings=tuple(
+            dict.fromkeys(
+                _of(name, warning, study)
+                for name, job in jobs.items()
+                for warning in (*job.scene.report.warnings, *job.report.warnings)
+            )
+        ),
+    )
+
+
+def _of(scene: str, text: str, study: Study) -> str:
+    return f"{scene}: {text}" if study.several else text
+
+
+def total(jobs: Mapping[str, Job]) -> Counts:
+    """The size of the whole problem: sums over scenes, and the features that they share."""
+    each = [job.counts for job in jobs.values()]
+    if len(each) == 1:
+        return each[0]
+    found: dict[str, int | float | str] = {"scenes": len(each)}
+    for key, value in each[0].items():
+        values = [counts[key] for counts in each if key in counts]
+        same = key in SHARED_COUNTS or not all(isinstance(v, int) for v in values)
+        found[key] = value if same else sum(int(v) for v in values)
+    return found
+
+
+def _members(fitted: Fitted) -> tuple[Mapping[str, Any], ...]:
+    return tuple(
+        {
+            "member": number,
+            "status": member.status.name,
+            "value": float(member.value),
+            "validation": None if np.isnan(nats) else float(nats),
+            "chosen": number == fitted.chosen,
+        }
+        for number, (member, nats) in enumerate(zip(fitted.members, fitted.validation, strict=True))
     )

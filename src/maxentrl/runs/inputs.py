@@ -6,13 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from maxentrl.demos.report import DropTrajectory, MendNearest, Refuse
+from maxentrl.readers.files import matching_files
+from maxentrl.readers.spec import Study
+from maxentrl.readers.spec_learning import OwnNetwork
 from maxentrl.readers.spec_model import CountedDemonstrations, FileDemonstrations, GridWorld, Spec, TableWorld
-from maxentrl.status import InvalidInput
 
 ESTIMATE = "estimate"
 """Transitions of a table world that come from the demonstrations."""
 IMPOSSIBLE = {"refuse": Refuse(), "drop": DropTrajectory(), "nearest": MendNearest()}
 """What is done with walks that the world does not offer, as a specification says it."""
+
+
+def study_files(study: Study) -> list[Path]:
+    """The files of the scenes and every file that they and the SPEC name, each once."""
+    named = [path for spec in study.scenes.values() for path in input_files(spec)]
+    return list(dict.fromkeys([*study.files, *named]))
 
 
 def input_files(spec: Spec) -> list[Path]:
@@ -25,7 +33,9 @@ def input_files(spec: Spec) -> list[Path]:
     elif isinstance(table, TableWorld):
         given = () if table.transitions == ESTIMATE else (table.transitions,)
         found = [*given, *([table.features] if table.features else [])]
-    return [*(spec.path(name) for name in found), *demonstration_files(spec)]
+    network = spec.reward.network
+    own = [spec.shared_path(network.file)] if isinstance(network, OwnNetwork) else []
+    return [*(spec.path(name) for name in found), *demonstration_files(spec), *own]
 
 
 def demonstration_files(spec: Spec) -> list[Path]:
@@ -40,13 +50,4 @@ def demonstration_files(spec: Spec) -> list[Path]:
     if not isinstance(table, FileDemonstrations):
         return []
     patterns = (table.files,) if isinstance(table.files, str) else table.files
-    return [path for pattern in patterns for path in _matching(spec.path(pattern), pattern)]
-
-
-def _matching(path: Path, pattern: str) -> list[Path]:
-    if path.exists() or not any(sign in pattern for sign in "*?["):
-        return [path]
-    found = sorted(path.parent.glob(path.name)) if path.parent.is_dir() else []
-    if not found:
-        raise InvalidInput(f"demonstrations.files = '{pattern}': no file in {path.parent} has such a name")
-    return found
+    return [path for pattern in patterns for path in matching_files(spec.path(pattern), "demonstrations.files")]

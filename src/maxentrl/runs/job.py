@@ -13,12 +13,14 @@ from maxentrl.demos.trajectories import Trajectories
 from maxentrl.inverse.problem import InverseProblem
 from maxentrl.mdp.time import Time
 from maxentrl.planning.problem import Causal, Entropy, TrajectoryLevel
+from maxentrl.readers.spec import Study
 from maxentrl.readers.spec_model import SimulatedDemonstrations, Spec
-from maxentrl.rewards.linear import LinearReward
+from maxentrl.rewards.reward import AbstractReward, coefficient_names
 from maxentrl.runs.demonstrations import Demonstrations, read_demonstrations
-from maxentrl.runs.reward import make_reward
+from maxentrl.runs.reward import make_reward, reward_in
 from maxentrl.runs.states import make_time
 from maxentrl.runs.world import Scene, read_scene
+from maxentrl.status import InvalidInput
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,7 +38,7 @@ class Job:
     spec: Spec
     scene: Scene
     time: Time
-    reward: LinearReward
+    reward: AbstractReward
     demonstrations: Demonstrations | None
 
     @property
@@ -61,13 +63,20 @@ class Job:
         if settings:
             return settings
         if isinstance(planted, SimulatedDemonstrations) and planted.parameters is not None:
-            return {name: planted.parameters.get(name, 0.0) for name in self.reward.names}
-        return {name: value for name, value in self.scene.truth.items() if name in self.reward.names}
+            return {name: planted.parameters.get(name, 0.0) for name in self.coefficients}
+        return {name: value for name, value in self.scene.truth.items() if name in self.coefficients}
+
+    @property
+    def coefficients(self) -> tuple[str, ...]:
+        """Names of the parameters that have a meaning of their own: weights of features, not of a network."""
+        return coefficient_names(self.reward)
 
     @property
     def weights(self) -> Float[np.ndarray, " K"] | None:
-        """The truth as a vector, where every feature has one or is known to weigh nothing; else None."""
+        """The truth as a vector, where every parameter has one or is known to weigh nothing; else None."""
         truth = self.truth
+        if len(self.coefficients) < len(self.reward.names):
+            return None
         return np.array([truth.get(name, 0.0) for name in self.reward.names], float) if truth else None
 
     @property
@@ -77,8 +86,10 @@ class Job:
         found: dict[str, int | float | str] = {
             "states": mdp.n_states,
             "actions": mdp.n_actions,
-            "features": len(self.reward.names),
+            "features": len(self.coefficients),
         }
+        if len(self.coefficients) < len(self.reward.names):
+            found["weights of the network"] = len(self.reward.names) - len(self.coefficients)
         if self.demonstrations is not None:
             train, held_out = self.demonstrations.train, self.demonstrations.held_out
             found["walks fitted"] = len(train)
@@ -107,16 +118,55 @@ class Job:
         )
 
 
-def read_job(spec: Spec, *, seed: int | None = None) -> Job:
-    """Read everything that a specification names; ``seed`` overrides its seeds.
+def read_job(spec: Spec, *, seed: int | None = None, like: AbstractReward | None = None) -> Job:
+    """Read everything that a specification names.
+
+    Args:
+        spec: of one scene.
+        seed: overrides its seeds.
+        like: the reward of another scene, whose parameters this one shares.
 
     Raises:
         InvalidInput: anything that cannot be used, by name.
     """
     scene = read_scene(spec)
     time = make_time(spec.time, scene.world)
-    reward = make_reward(spec.reward, scene.world)
+    reward = make_reward(spec, scene.world) if like is None else reward_in(spec, scene.world, like)
     demonstrations = None
     if spec.demonstrations is not None:
         demonstrations = read_demonstrations(spec, scene, time, reward, seed=seed)
     return Job(spec, scene, time, reward, demonstrations)
+
+
+def read_jobs(study: Study, *, seed: int | None = None) -> dict[str, Job]:
+    """Read every scene of a study, by name; their rewards share the parameters of the first.
+
+    Raises:
+        InvalidInput: anything that cannot be used, by scene and name.
+    """
+    jobs: dict[str, Job] = {}
+    problems: list[str] = []
+    like: AbstractReward | None = None
+    for name, spec in study.scenes.items():
+        try:
+            jobs[name] = read_job(spec, seed=seed, like=like)
+        except InvalidInput as error:
+            problems += (
+                [f"scene '{name}': {problem}" for problem in error.problems] if study.several else error.problems
+            )
+            continue
+        like = jobs[name].reward
+    if problems:
+        raise InvalidInput(problems)
+    return jobs
+
+
+def only(jobs: Mapping[str, Job]) -> Job:
+    """The job of the only scene.
+
+    Raises:
+        InvalidInput: there are several.
+    """
+    if len(jobs) > 1:
+        raise InvalidInput(f"there are {len(jobs)} scenes, and this is of one: name it by --scene: {', '.join(jobs)}")
+    return next(iter(jobs.values()))

@@ -22,12 +22,14 @@ from maxentrl.inverse.problem import InverseProblem
 from maxentrl.inverse.target import FitTarget
 from maxentrl.mdp.time import ToGoal
 from maxentrl.planning.linear_system import is_linear
-from maxentrl.runs.demonstrations import goal_states, joined
+from maxentrl.rewards.reward import coefficient_mask
+from maxentrl.runs.demonstrations import Demonstrations, goal_states
 from maxentrl.runs.detections import SeenWalk, errors_without, hidden, lasting_share, read_detections
 from maxentrl.runs.evaluate import decision_nats, uniform_nats
 from maxentrl.runs.job import Job
+from maxentrl.runs.learning import learn, make_learning, make_optimiser
 from maxentrl.runs.outlook import candidates, forecaster_with, goal_problem, link_pattern, listed
-from maxentrl.runs.reward import make_objective, make_optimiser, make_prior, parameter_space
+from maxentrl.runs.reward import make_objective, make_prior, parameter_space
 from maxentrl.status import InvalidInput, Status
 
 TRUE, DETECTED = "true positions", "tracked positions"
@@ -251,9 +253,8 @@ def _all_walks(job: Job) -> Trajectories:
     found = job.demonstrations
     if found is None or not isinstance(found.train, Trajectories):
         raise InvalidInput("leave-one-out needs walks: the SPEC has none")
-    walks = found.train
-    if found.held_out is not None:
-        walks = joined([walks, found.held_out], ["fitted", "held out"])
+    walks = found.together.train
+    assert isinstance(walks, Trajectories)
     if len(walks) < 2:
         raise InvalidInput("leave-one-out needs two walks or more")
     return walks
@@ -321,14 +322,19 @@ class _Runner:
         problem = InverseProblem(
             job.scene.world.mdp, job.reward, others, job.time, job.spec.fit.temperature, entropy=job.entropy
         )
+        if not coefficient_mask(job.reward).all():
+            found = learn(
+                make_learning([dataclasses.replace(job, demonstrations=Demonstrations(others, None, job.report))])
+            )
+            return found.status, found.parameters
         target = FitTarget(
             (make_objective(job.spec.fit, problem),),
-            parameter_space(job.spec.reward, job.reward.names),
-            make_prior(job.spec.reward, job.reward.names),
+            parameter_space(job.spec.reward, job.reward),
+            make_prior(job.spec.reward, job.reward),
         )
         tolerance = max(job.spec.fit.tolerance, REFIT_TOLERANCE)
         newton = Newton(tolerance, job.spec.fit.max_evaluations)
-        optimiser = newton if len(job.reward.names) <= MAXIMUM_PARAMETERS else make_optimiser(job.spec.fit)
+        optimiser = newton if len(job.reward.names) <= MAXIMUM_PARAMETERS else make_optimiser(job.spec.fit, job.reward)
         optimum = optimiser.maximise(target, feasible_start(target, target.space.free_of(self.parameters)))
         return optimum.status, target.space.parameters(optimum.point.free)
 

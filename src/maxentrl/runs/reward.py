@@ -1,28 +1,28 @@
-"""The ``[reward]`` and ``[fit]`` tables as a reward, its free parameters and an optimiser."""
+"""The ``[reward]`` table as a reward, its free parameters and their prior."""
 
 from __future__ import annotations
 
-import difflib
-import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import NoReturn
 
 import numpy as np
 
+from maxentrl.inverse.decay import weight_decay
 from maxentrl.inverse.feature_matching import FeatureMatching
 from maxentrl.inverse.fit import default_objective
-from maxentrl.inverse.lbfgsb import LBFGSB
 from maxentrl.inverse.likelihood import ConditionalLikelihood
-from maxentrl.inverse.newton import Newton
 from maxentrl.inverse.objectives import AbstractObjective
-from maxentrl.inverse.optimise import AbstractOptimiser
 from maxentrl.inverse.parameters import ParameterSpace
 from maxentrl.inverse.prior import GaussianPrior
 from maxentrl.inverse.problem import InverseProblem
-from maxentrl.inverse.textbook import TextbookGradient
 from maxentrl.mdp.world import World
-from maxentrl.readers.spec_model import FitSettings, Reward
+from maxentrl.readers.spec_learning import FitSettings, Reward
+from maxentrl.readers.spec_model import Spec
 from maxentrl.rewards.linear import LinearReward
+from maxentrl.rewards.reward import AbstractReward, coefficient_mask, coefficient_names
+from maxentrl.rewards.sums import SumReward
+from maxentrl.runs.feature_names import by_name, matching_names
+from maxentrl.runs.networks import make_network, network_in
 from maxentrl.status import InvalidInput
 
 CONSTANT = "constant"
@@ -30,16 +30,46 @@ CONSTANT = "constant"
 END = "end:"
 """Begins the names of end features with weights of their own."""
 
-Value = TypeVar("Value")
 
-
-def make_reward(settings: Reward, world: World) -> LinearReward:
-    """The linear reward that the table describes.
+def make_reward(spec: Spec, world: World) -> AbstractReward:
+    """The reward that the table describes: linear, a network, or their sum.
 
     Raises:
-        InvalidInput: features that the world does not have, with the nearest that it has.
+        InvalidInput: features that the world does not have, with the nearest that it has; a network that cannot be made.
+        MissingExtra: equinox is not installed.
     """
-    state = _chosen(settings.features, world.state_features, "features", world.pair_features)
+    network = spec.reward.network
+    linear = linear_reward(spec.reward, world)
+    if network is None:
+        assert linear is not None
+        return linear
+    return _together(linear, make_network(spec, network, world))
+
+
+def reward_in(spec: Spec, world: World, reward: AbstractReward) -> AbstractReward:
+    """The same reward, with the same parameters, in another scene of the specification.
+
+    Raises:
+        InvalidInput: a scene that lacks a feature, or has others where all of them count, by name.
+    """
+    linear = linear_reward(spec.reward, world)
+    if isinstance(reward, LinearReward):
+        assert linear is not None
+        return _in_order(linear, reward.names)
+    if isinstance(reward, SumReward) and linear is not None:
+        first, network = reward.parts
+        return SumReward.of(_in_order(linear, first.names), network_in(world, network))
+    return network_in(world, reward)
+
+
+def linear_reward(settings: Reward, world: World) -> LinearReward | None:
+    """The part that weighs features; None where there is a network and nothing else is asked for.
+
+    Raises:
+        InvalidInput: features that the world does not have, or none at all and no network.
+    """
+    patterns = () if settings.features is None and settings.network is not None else settings.features
+    state = _chosen(patterns, world.state_features, "features", world.pair_features)
     pair = _chosen(settings.pair_features, world.pair_features, "pair_features", world.state_features)
     if settings.constant:
         if CONSTANT in {*state, *pair}:
@@ -48,11 +78,34 @@ def make_reward(settings: Reward, world: World) -> LinearReward:
             )
         pair = {**pair, CONSTANT: np.ones((world.mdp.n_actions, world.mdp.n_states))}
     if not state and not pair:
+        if settings.network is not None:
+            return None
         _refuse_empty(world)
     return LinearReward.of(world.mdp.n_actions, state=state, pair=pair, terminal=_terminal(settings, world, state))
 
 
-def _refuse_empty(world: World) -> None:
+def _together(linear: LinearReward | None, network: AbstractReward) -> AbstractReward:
+    return network if linear is None else SumReward.of(linear, network)
+
+
+def _in_order(reward: LinearReward, names: tuple[str, ...]) -> LinearReward:
+    """The features in the order that another scene has them in."""
+    missing, new = [n for n in names if n not in reward.names], [n for n in reward.names if n not in names]
+    if missing or new:
+        told = [f"it lacks {', '.join(missing)}"] if missing else []
+        told += [f"it has {', '.join(new)} besides"] if new else []
+        raise InvalidInput(
+            f"its features are not those of the first scene: {' and '.join(told)}; name those that all scenes have under "
+            "reward.features, or add the layers"
+        )
+    order = [reward.names.index(name) for name in names]
+    pair = None if reward.pair is None else np.asarray(reward.pair)[order]
+    return LinearReward(
+        names, reward.n_actions, np.asarray(reward.state)[order], pair, np.asarray(reward.terminal)[order]
+    )
+
+
+def _refuse_empty(world: World) -> NoReturn:
     """Say which features there are to choose."""
     if world.pair_features:
         cure = f"choose some of {', '.join(map(repr, world.pair_features))} under reward.pair_features"
@@ -83,49 +136,38 @@ def _chosen(
         if pattern in others and pattern not in available:
             kind, place = ("state-action", "pair_features") if key == "features" else ("state", "features")
             raise InvalidInput(f"[reward] {key}: '{pattern}' is a {kind} feature: list it under reward.{place}")
-    names = [name for pattern in patterns for name in _matching(pattern, available, key, "feature of this world")]
-    return {name: np.asarray(available[name], float) for name in dict.fromkeys(names)}
+    names = matching_names(patterns, available, f"[reward] {key}")
+    return {name: np.asarray(available[name], float) for name in names}
 
 
-def _matching(pattern: str, names: Iterable[str], key: str, kind: str) -> list[str]:
-    names = list(names)
-    found = [pattern] if pattern in names else fnmatch.filter(names, pattern)
-    if found:
-        return found
-    near = difflib.get_close_matches(pattern, names, 1, 0.5)
-    listed = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(names) or 'none'}"
-    raise InvalidInput(f"[reward] {key}: '{pattern}' is no {kind}; {listed}")
-
-
-def _by_name(table: Mapping[str, Value], names: Sequence[str], key: str) -> dict[str, Value]:
-    """A table by pattern as one by name: exact names override patterns, later patterns earlier ones."""
-    expanded: dict[str, Value] = {}
-    for pattern, value in sorted(table.items(), key=lambda item: item[0] in names):
-        expanded |= dict.fromkeys(_matching(pattern, names, key, "feature of this reward"), value)
-    return expanded
-
-
-def parameter_space(settings: Reward, names: Sequence[str]) -> ParameterSpace:
+def parameter_space(settings: Reward, reward: AbstractReward) -> ParameterSpace:
     """Bounds, fixed and tied weights, and the start; raises like :meth:`ParameterSpace.of`."""
+    names = coefficient_names(reward)
     return ParameterSpace.of(
-        names,
-        bounds=_by_name(settings.bounds, names, "bounds"),
-        fixed=_by_name(settings.fixed, names, "fixed"),
+        reward.names,
+        bounds=by_name(settings.bounds, names, "[reward] bounds"),
+        fixed=by_name(settings.fixed, names, "[reward] fixed"),
         tied=settings.tied,
-        start=_by_name(settings.start, names, "start"),
+        start=by_name(settings.start, names, "[reward] start"),
     )
 
 
-def make_prior(settings: Reward, names: Sequence[str]) -> GaussianPrior | None:
-    """The Gaussian prior, or None; raises like :meth:`GaussianPrior.of`."""
-    if settings.prior is None:
-        return None
-    scale, mean = settings.prior.standard_deviation, settings.prior.mean
-    return GaussianPrior.of(
-        names,
-        scale=_by_name(scale, names, "prior.standard_deviation") if isinstance(scale, Mapping) else scale,
-        mean=_by_name(mean, names, "prior.mean") if isinstance(mean, Mapping) else mean,
-    )
+def make_prior(settings: Reward, reward: AbstractReward, decay: float = 0.0) -> GaussianPrior | None:
+    """The Gaussian prior on coefficients and the decay of a network's weights, or None; raises like ``GaussianPrior.of``."""
+    mean, scale = np.zeros(len(reward.names)), np.full(len(reward.names), np.inf)
+    if decay > 0:
+        scale = weight_decay(reward, decay).scale
+    if settings.prior is not None:
+        names, table = coefficient_names(reward), settings.prior
+        each, centre = table.standard_deviation, table.mean
+        known = GaussianPrior.of(
+            names,
+            scale=by_name(each, names, "[reward] prior.standard_deviation") if isinstance(each, Mapping) else each,
+            mean=by_name(centre, names, "[reward] prior.mean") if isinstance(centre, Mapping) else centre,
+        )
+        mask = coefficient_mask(reward)
+        mean[mask], scale[mask] = known.mean, known.scale
+    return GaussianPrior(mean, scale) if np.isfinite(scale).any() else None
 
 
 def make_objective(settings: FitSettings, problem: InverseProblem) -> AbstractObjective:
@@ -135,12 +177,3 @@ def make_objective(settings: FitSettings, problem: InverseProblem) -> AbstractOb
     if settings.objective == "likelihood":
         return ConditionalLikelihood.of(problem)
     return default_objective(problem)
-
-
-def make_optimiser(settings: FitSettings) -> AbstractOptimiser:
-    """The optimiser asked for."""
-    if settings.optimiser == "newton":
-        return Newton(settings.tolerance, settings.max_evaluations)
-    if settings.optimiser == "textbook":
-        return TextbookGradient(settings.step_size, settings.max_evaluations, settings.tolerance)
-    return LBFGSB(settings.tolerance, settings.max_evaluations)

@@ -17,14 +17,13 @@ from maxentrl.planning.sampling import SampledPaths, sample
 from maxentrl.planning.solution import SoftSolution
 from maxentrl.readers.spec_model import SimulatedDemonstrations, Spec
 from maxentrl.rewards.linear import LinearReward
+from maxentrl.runs.reward import linear_reward
 from maxentrl.runs.states import state_numbers
 from maxentrl.runs.world import Scene
 from maxentrl.status import InvalidInput
 
 
-def simulate(
-    spec: Spec, table: SimulatedDemonstrations, scene: Scene, time: Time, reward: LinearReward, *, seed: int
-) -> Trajectories:
+def simulate(spec: Spec, table: SimulatedDemonstrations, scene: Scene, time: Time, *, seed: int) -> Trajectories:
     """Walks of the soft policy of the planted reward, under the temperature of the fit and causal entropy.
 
     Where time is to a goal and names none, each walk goes to another entrance than the one it starts from.
@@ -33,6 +32,7 @@ def simulate(
         InvalidInput: planted weights of features that the reward does not have, or no place to start from.
         Failure: the planted reward has no solution.
     """
+    reward = _planted_reward(spec, scene)
     planted = _planted(table, scene, reward)
     generator = np.random.default_rng(seed)
     parts = []
@@ -52,6 +52,17 @@ class _Trip:
     time: Time
     number: int
     starts: Float[np.ndarray, " S"]
+
+
+def _planted_reward(spec: Spec, scene: Scene) -> LinearReward:
+    """What the walkers want is linear, whatever is learnt of it."""
+    settings = spec.reward
+    if settings.network is not None:
+        everything = tuple(scene.world.pair_features)
+        settings = settings.model_copy(update={"network": None, "features": None, "pair_features": everything})
+    reward = linear_reward(settings, scene.world)
+    assert reward is not None
+    return reward
 
 
 def _planted(table: SimulatedDemonstrations, scene: Scene, reward: LinearReward) -> Float[np.ndarray, " K"]:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from maxentrl.mdp.time import Discounted, Finite, Time, ToGoal
 from maxentrl.mdp.world import World
-from maxentrl.readers.spec_model import DiscountedTime, FiniteTime, State, TimeTable
+from maxentrl.readers.spec_model import DiscountedTime, FiniteTime, TimeTable
+from maxentrl.readers.spec_table import State
 from maxentrl.status import InvalidInput
 
 CELL = re.compile(r"\s*(?:cell\s*)?\[?\s*(\d+)\s*,\s*(\d+)\s*\]?\s*", re.IGNORECASE)
