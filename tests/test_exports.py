@@ -1,6 +1,5 @@
 """The public names: sorted, complete, the same for type checkers and at run time."""
 
-import ast
 import importlib
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import pytest
 
 import maxentrl
 
-FILE = Path(__file__).resolve().parents[1] / "src" / "maxentrl" / "__init__.py"
+STUB = Path(__file__).resolve().parents[1] / "src" / "maxentrl" / "__init__.pyi"
 
 
 def order(name: str) -> tuple[int, str]:
@@ -32,12 +31,15 @@ def test_every_name_is_what_its_module_calls_it(name):
         assert value.__doc__, f"{name} lacks a docstring"
 
 
+def stub() -> str:
+    """What type checkers read."""
+    lines = [f"from {module} import {name} as {name}" for name, module in maxentrl._MODULES.items()]
+    return "\n".join([*lines, "", "__version__: str", ""])
+
+
 def test_type_checkers_see_the_same_names():
-    tree = ast.parse(FILE.read_text(encoding="utf-8"))
-    (block,) = [n for n in tree.body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
-    seen = {alias.name: n.module for n in block.body if isinstance(n, ast.ImportFrom) for alias in n.names}
-    assert seen == maxentrl._MODULES
-    assert set(seen) | {"__version__"} == set(maxentrl.__all__)
+    assert STUB.read_text(encoding="utf-8") == stub(), "write it anew: python tests/test_exports.py"
+    assert (STUB.parent / "py.typed").exists()
 
 
 def test_dir_lists_the_names_and_nothing_else_is_found():
@@ -50,3 +52,7 @@ def test_a_name_loads_only_when_asked_for():
     code = "import sys, maxentrl; a = 'jax' in sys.modules; maxentrl.SoftProblem; print(a, 'jax' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.split() == ["False", "True"]
+
+
+if __name__ == "__main__":
+    STUB.write_text(stub(), encoding="utf-8")

@@ -146,6 +146,8 @@ class _Training:
     def run(self) -> Status:
         if self.step == 0:
             self.judge.look(self.space.parameters(self.free), self.free)
+        if self.judge.patience_ended:  # resumed after its end
+            return Status.EARLY_STOPPED
         while self.step < self.settings.steps:
             point = self._evaluate()
             if point is None:
@@ -282,6 +284,10 @@ class _Judge:
     def due(self, step: int) -> bool:
         return self.settings is not None and step % self.settings.every == 0
 
+    @property
+    def patience_ended(self) -> bool:
+        return self.settings is not None and self.waited >= self.settings.patience
+
     def look(self, parameters: Float[np.ndarray, " K"], free: Float[np.ndarray, " F"]) -> bool:
         """Compare, and say whether patience is at its end."""
         if self.settings is None:
@@ -296,4 +302,4 @@ class _Judge:
             self.best, self.value, self.waited = free, value, 0
         else:
             self.waited += 1
-        return self.waited >= self.settings.patience
+        return self.patience_ended
