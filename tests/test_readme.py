@@ -1,4 +1,4 @@
-"""Every command and every Python block of the README is run, in order, in one empty folder.
+"""Every command and every Python block of the README and of the guide is run, in order, in one empty folder.
 
 A block under the comment ``<!-- not run: why -->`` is left out. Console blocks run the lines after ``$ ``; commands that
 set the project up (``make``, ``git``, ``pip``, ``cd``) are left out by name, since the suite runs in what they make.
@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "guide.md")
 BLOCK = re.compile(r"(?P<skip><!-- not run: [^>]*-->\s*)?```(?P<language>python|console)\n(?P<body>.*?)```", re.DOTALL)
 SET_UP = ("make", "git", "pip", "cd", "python3")
 
 
-def blocks() -> list[tuple[str, str]]:
-    found = BLOCK.finditer(README.read_text(encoding="utf-8"))
+def blocks(page: Path) -> list[tuple[str, str]]:
+    found = BLOCK.finditer(page.read_text(encoding="utf-8"))
     return [(match["language"], match["body"]) for match in found if not match["skip"]]
 
 
@@ -37,12 +38,11 @@ def run(command: list[str], folder: Path, name: str) -> None:
     assert done.returncode == 0, f"{name}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
 
-def test_readme_runs(tmp_path):
-    if not README.read_text(encoding="utf-8").strip():
-        pytest.fail("README.md is empty")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_run(page, tmp_path):
     if shutil.which("maxentrl", path=str(Path(sys.executable).parent)) is None:
         pytest.fail("the command maxentrl is not installed beside this Python")
-    found = blocks()
+    found = blocks(page)
     assert {language for language, _ in found} == {"python", "console"}
     for language, body in found:
         if language == "python":

@@ -23,6 +23,7 @@ from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.numerics.types import ArrayLike
 from maxentrl.rewards.layout import Layout, Shape, architecture, flatten
 from maxentrl.rewards.reward import AbstractReward
+from maxentrl.rewards.scaling import chosen
 from maxentrl.rewards.shapes import shapes_of
 from maxentrl.status import InvalidInput
 
@@ -69,7 +70,7 @@ class NetworkReward(AbstractReward):
         constants: the module's arrays that are not learnt.
         inputs: what the module is shown of the scene.
         start: the module's own first weights, (K,).
-        coefficients: all False: a single weight means nothing by itself.
+        coefficients: all False where a single weight means nothing by itself.
     """
 
     names: tuple[str, ...]
@@ -83,13 +84,14 @@ class NetworkReward(AbstractReward):
 
     @staticmethod
     @double_precision
-    def of(module: Any, inputs: AbstractInputs, *, name: str = "network") -> NetworkReward:
+    def of(module: Any, inputs: AbstractInputs, *, name: str = "network", coefficients: bool = False) -> NetworkReward:
         """A reward from a module that can be called, whose arrays of real numbers are learnt from their values now.
 
         Args:
             module: an equinox module, or any callable tree that JAX knows; see :func:`with_weights` for a plain function.
             inputs: what it is shown: ``MapInputs``, ``RowInputs`` or, for any arrays, ``CallInputs``.
             name: begins the names of its parameters; distinct within a sum.
+            coefficients: whether each parameter has a meaning of its own, and so a standard error.
 
         Raises:
             InvalidInput: a module without parameters, that cannot be called with these inputs, or whose answer has the
@@ -106,7 +108,7 @@ class NetworkReward(AbstractReward):
             found.constants,
             inputs,
             found.parameters,
-            np.zeros(len(found.parameters), bool),
+            np.full(len(found.parameters), coefficients),
         )
         reward.check()
         return reward
@@ -188,17 +190,31 @@ class CallInputs(AbstractInputs):
         arrays: what the module is called with.
         n_actions: A.
         n_states: S.
+        features: the state features that the arrays are; None for arrays of any other origin, which are of one scene.
     """
 
     arrays: tuple[ArrayLike, ...]
     n_actions: int
     n_states: int
+    features: tuple[str, ...] | None = None
 
     @staticmethod
     @double_precision
     def of(mdp: MDP, *arrays: np.ndarray) -> CallInputs:
         """The arrays that a module is shown of a process."""
         return CallInputs(tuple(jnp.asarray(array) for array in arrays), mdp.n_actions, mdp.n_states)
+
+    @staticmethod
+    def of_features(world: World, *names: str) -> CallInputs:
+        """State features of a scene by name, one array (S,) each, in the units that they have.
+
+        Raises:
+            InvalidInput: no name, or features that the scene does not have.
+        """
+        if not names:
+            raise InvalidInput("name at least one state feature that the module is shown")
+        inputs = CallInputs.of(world.mdp, *chosen(world.state_features, names, "state"))
+        return dataclasses.replace(inputs, features=names)
 
     def table(self, module: Callable[..., Any]) -> RewardTable:
         answer = module(*self.arrays)
@@ -207,15 +223,18 @@ class CallInputs(AbstractInputs):
         return state_or_pair_table(jnp.asarray(answer), self.n_actions, self.n_states)
 
     def on(self, world: World) -> AbstractInputs:
-        raise InvalidInput(
-            "this reward is shown plain arrays: use with_inputs(CallInputs.of(mdp, …)) for another scene"
-        )
+        if self.features is None:
+            raise InvalidInput(
+                "this reward is shown plain arrays, which are of one scene: name features, CallInputs.of_features(world, …), "
+                "or use with_inputs(CallInputs.of(mdp, …)) for another scene"
+            )
+        return CallInputs.of_features(world, *self.features)
 
     def description(self) -> Mapping[str, Any]:
-        return {"kind": "arrays"}
+        return {"kind": "arrays", "features": self.features}
 
 
-jax.tree_util.register_dataclass(CallInputs, data_fields=["arrays"], meta_fields=["n_actions", "n_states"])
+jax.tree_util.register_dataclass(CallInputs, data_fields=["arrays"], meta_fields=["n_actions", "n_states", "features"])
 
 
 def state_or_pair_table(answer: Float[Array, ...], n_actions: int, n_states: int) -> RewardTable:

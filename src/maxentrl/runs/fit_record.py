@@ -9,7 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from jaxtyping import Float
 
+from maxentrl.inverse.feature_matching import FeatureMatching
 from maxentrl.readers.spec import Study
+from maxentrl.rewards.linear import LinearReward
 from maxentrl.rewards.reward import coefficient_mask
 from maxentrl.runs.files import as_float
 from maxentrl.runs.fitting import Fitted
@@ -53,7 +55,7 @@ class FitRecord:
         gradient_norm: projected gradient over total weight.
         residual: data − model features, (K,).
         held: parameters that a bound, a fixed value or a tie holds, whose residual need not vanish.
-        duality_gap: or None for the likelihood.
+        duality_gap: of feature matching with a linear reward; None elsewhere.
         evaluations: of objective and gradient, over all resumptions.
         seconds: of the optimiser, over all resumptions.
         errors: name of the kind of standard errors, or None.
@@ -158,14 +160,14 @@ def fit_record(fitted: Fitted, jobs: Mapping[str, Job], study: Study) -> FitReco
         names=names,
         parameters=fit.parameters[own],
         weights=int((~own).sum()),
-        objective="conditional likelihood" if certificate.duality_gap is None else "feature matching",
+        objective="feature matching" if isinstance(fit.objectives[0], FeatureMatching) else "conditional likelihood",
         value=float(fit.value),
         status=certificate.status,
         detail=certificate.detail,
         gradient_norm=float(certificate.gradient_norm),
         residual=certificate.residual[own],
         held=tuple(name for name in held if name in set(names)),
-        duality_gap=certificate.duality_gap,
+        duality_gap=certificate.duality_gap if isinstance(fit.problems[0].reward, LinearReward) else None,
         evaluations=fitted.evaluations,
         seconds=fitted.seconds,
         errors=None if fit.uncertainty is None else fit.uncertainty.default.value,

@@ -19,7 +19,7 @@ from maxentrl.mdp.world import World
 from maxentrl.readers.spec_learning import FitSettings, Reward
 from maxentrl.readers.spec_model import Spec
 from maxentrl.rewards.linear import LinearReward
-from maxentrl.rewards.reward import AbstractReward, coefficient_mask, coefficient_names
+from maxentrl.rewards.reward import AbstractReward, coefficient_mask, coefficient_names, starting_parameters
 from maxentrl.rewards.sums import SumReward
 from maxentrl.runs.feature_names import by_name, matching_names
 from maxentrl.runs.networks import make_network, network_in
@@ -141,14 +141,15 @@ def _chosen(
 
 
 def parameter_space(settings: Reward, reward: AbstractReward) -> ParameterSpace:
-    """Bounds, fixed and tied weights, and the start; raises like :meth:`ParameterSpace.of`."""
+    """Bounds, fixed and tied weights, and the start, by default the reward's own; raises like ``ParameterSpace.of``."""
     names = coefficient_names(reward)
+    own = dict(zip(reward.names, starting_parameters(reward).tolist(), strict=True))
     return ParameterSpace.of(
         reward.names,
         bounds=by_name(settings.bounds, names, "[reward] bounds"),
         fixed=by_name(settings.fixed, names, "[reward] fixed"),
         tied=settings.tied,
-        start=by_name(settings.start, names, "[reward] start"),
+        start={**own, **by_name(settings.start, names, "[reward] start")},
     )
 
 

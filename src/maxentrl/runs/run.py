@@ -14,6 +14,8 @@ import numpy as np
 from jaxtyping import Float
 
 from maxentrl.inverse.optimise import Callback, silent
+from maxentrl.inverse.pullback import reward_table
+from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.readers.spec import Study, parse_study
 from maxentrl.readers.spec_model import Spec
 from maxentrl.rewards.reward import coefficient_mask
@@ -107,6 +109,17 @@ class Run:
         if coefficient_mask(reward).all():
             return self.fit.parameters
         return load_reward(self.folder / REWARD, reward)
+
+    def reward_table(self, scene: str | None = None) -> RewardTable:
+        """The learnt rewards of a scene, of the only one unless named.
+
+        Raises:
+            InvalidInput: no such scene, or several and no name.
+        """
+        if scene is not None and scene not in self.jobs:
+            raise InvalidInput(f"there is no scene '{scene}'; there are {', '.join(self.jobs)}")
+        job = self.job if scene is None else self.jobs[scene]
+        return reward_table(job.reward, self.parameters)
 
 
 def load_run(folder: str | Path) -> Run:
