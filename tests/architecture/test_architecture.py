@@ -23,7 +23,7 @@ LAYERS = {
     "forecast": {"planning", "demos", "mdp", "numerics"},
     "readers": {"demos", "mdp"},
     "plots": {"forecast", "planning", "inverse", "demos", "mdp"},
-    "runs": {"readers", "inverse", "forecast", "planning", "rewards", "demos", "mdp", "numerics"},
+    "runs": {"readers", "imitation", "inverse", "forecast", "planning", "rewards", "demos", "mdp", "numerics"},
     "report": {"runs", "plots", "forecast", "planning", "inverse", "demos", "mdp"},
     "cli": {"report", "plots", "runs", "readers", "inverse", "forecast", "planning", "rewards", "demos", "mdp"},
 }

@@ -27,6 +27,8 @@ def fit():
     return FitRecord(
         names=("path", "mud", "noise", "held"),
         parameters=np.array([1.0, -2.0, 0.1, 0.0]),
+        features=("path", "mud", "noise", "held"),
+        weights=0,
         objective="feature matching",
         value=-10.0,
         status=Status.CONVERGED,
@@ -40,6 +42,8 @@ def fit():
         errors="clustered by trajectory",
         remarks=("a remark",),
         table=(row("path", 1.0, 9.0), row("mud", -2.0, -12.0), row("noise", 0.1, 0.4), row("held", 0.0, None, "fixed")),
+        members=(),
+        scenes={},
         data={"states": 12, "actions": 4, "walks fitted": 5, "decisions fitted": 50},
         dropped=(("walk <3>", "left the map"),),
         warnings=("a warning",),
@@ -80,10 +84,10 @@ def test_a_fit_without_an_answer_is_said_first(fit, evaluation):
 
 
 def test_the_page_holds_all_of_the_run(fit, evaluation, tmp_path, monkeypatch):
-    monkeypatch.setattr("maxentrl.report.build.draw_pictures", lambda run: ())
-    monkeypatch.setattr("maxentrl.report.build.unfolding_pictures", lambda run: ())
+    monkeypatch.setattr("maxentrl.report.build.scene_pictures", lambda run, unfolding: ())
+    monkeypatch.setattr("maxentrl.report.build.reward_section", lambda run: ())
     record = new_record(tmp_path / "s.toml", "text", [], None).ending("CONVERGED", 1.0)
-    page = make_page(Run(tmp_path, demo_study().first, record, fit), evaluation)
+    page = make_page(Run(tmp_path, demo_study(), record, fit), evaluation)
     assert [c.name for c in page.coefficients] == list(fit.names)
     assert page.coefficients[3].note == "fixed"
     assert page.trusted
@@ -97,3 +101,29 @@ def test_the_page_holds_all_of_the_run(fit, evaluation, tmp_path, monkeypatch):
     (worst,) = [fact for fact in page.certificate if fact.label == "worst feature"]
     assert worst.value == "mud: −3e−05"
     assert "a warning" in [fact.value for fact in page.data]
+
+
+def test_a_network_without_features_is_told_as_one(fit, evaluation, tmp_path, monkeypatch):
+    monkeypatch.setattr("maxentrl.report.build.scene_pictures", lambda run, unfolding: ())
+    monkeypatch.setattr("maxentrl.report.build.reward_section", lambda run: ())
+    member = {"member": 0, "status": "EARLY_STOPPED", "value": -9.0, "validation": -3.0, "chosen": False}
+    network = dataclasses.replace(
+        fit,
+        names=(),
+        parameters=np.zeros(0),
+        features=(),
+        weights=321,
+        residual=np.zeros(0),
+        table=(),
+        members=(member, {**member, "member": 1, "chosen": True}),
+        scenes={"east": {"states": 5}, "west": {"states": 7, "walks fitted": 3}},
+    )
+    record = new_record(tmp_path / "s.toml", "text", [], None).ending("CONVERGED", 1.0)
+    page = make_page(Run(tmp_path, demo_study(), record, network), evaluation)
+    assert page.headline.startswith("A network of 321 weights was learnt; on 4 held-out walks")
+    assert "worst feature" not in [fact.label for fact in page.certificate]
+    assert page.members is not None
+    assert page.members.rows == ((0, "early stopped", -9.0, -3.0, ""), (1, "early stopped", -9.0, -3.0, "chosen"))
+    assert page.members.emphasised == (1,)
+    assert page.scenes is not None
+    assert page.scenes.rows == (("east", 5, None), ("west", 7, 3))

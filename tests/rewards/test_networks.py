@@ -191,7 +191,7 @@ def test_a_module_of_the_user_s_own_and_a_plain_function_of_weights():
 
     weights = {"slope": np.array([1.0, 2.0]), "end": np.array(0.5)}
     plain = NetworkReward.of(with_weights(function, weights), CallInputs.of(world.mdp, shade), name="plain")
-    assert plain.names == ("plain.weights['end']", "plain.weights['slope'][0]", "plain.weights['slope'][1]")
+    assert plain.names == ("plain.weights.end", "plain.weights.slope[0]", "plain.weights.slope[1]")
     table = reward_table(plain, np.array([0.5, 1.0, 2.0]))
     np.testing.assert_allclose(table.pair[3], shade + 2 * shade**2, rtol=1e-12)
     np.testing.assert_allclose(table.terminal, 0.5 * shade, rtol=1e-12)

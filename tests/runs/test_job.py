@@ -8,8 +8,8 @@ import pytest
 from maxentrl.demos.trajectories import UNKNOWN, Trajectories
 from maxentrl.mdp.time import Finite, ToGoal
 from maxentrl.readers.spec import read_spec
-from maxentrl.runs.check import check_spec
 from maxentrl.rewards.linear import LinearReward
+from maxentrl.runs.check import check_spec
 from maxentrl.runs.demo import demo_study, refuse_other_runs
 from maxentrl.runs.inputs import input_files
 from maxentrl.runs.job import read_job

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from maxentrl.cli.check import Check
+from maxentrl.cli.compare import Compare
+from maxentrl.cli.counterfactual import Counterfactual
 from maxentrl.cli.demo import Demo
 from maxentrl.cli.evaluate import Evaluate
 from maxentrl.cli.fit import Fit
@@ -29,7 +31,7 @@ DESCRIPTION = """Learn what walkers want, how sure that is, and where the next o
 
 Exit codes: 0 done; 1 no answer, or the tolerance was not reached; 2 wrong input; 130 interrupted."""
 
-Command = Check | Fit | Evaluate | Forecast | Plan | Report | Demo
+Command = Check | Fit | Evaluate | Forecast | Plan | Counterfactual | Report | Demo
 
 if TYPE_CHECKING:
     Commands = Command
@@ -38,8 +40,10 @@ else:
         Annotated[Check, tyro.conf.subcommand("check")]
         | Annotated[Fit, tyro.conf.subcommand("fit")]
         | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+        | Annotated[Compare, tyro.conf.subcommand("compare")]
         | Annotated[Forecast, tyro.conf.subcommand("forecast")]
         | Annotated[Plan, tyro.conf.subcommand("plan")]
+        | Annotated[Counterfactual, tyro.conf.subcommand("counterfactual")]
         | Annotated[Report, tyro.conf.subcommand("report")]
         | Annotated[Demo, tyro.conf.subcommand("demo")]
     )

@@ -191,3 +191,17 @@ class Trajectories:
             names=[self.names[i] for i in index],
             split=[self.split[i] for i in index],
         )
+
+
+def concatenated(parts: Sequence[Trajectories], names: Sequence[str]) -> Trajectories:
+    """Trajectories of several sets as one, with these names, one a trajectory."""
+    return Trajectories(
+        states=np.concatenate([part.states for part in parts]),
+        actions=np.concatenate([part.actions for part in parts]),
+        lengths=np.concatenate([part.lengths for part in parts]),
+        weights=np.concatenate([part.weights for part in parts]),
+        goals=np.concatenate([part.goals for part in parts]),
+        censored=np.concatenate([part.censored for part in parts]),
+        names=tuple(names),
+        split=tuple(word for part in parts for word in part.split),
+    )

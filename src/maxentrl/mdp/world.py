@@ -24,12 +24,15 @@ class GridGeometry:
         cell_size: side of a cell in ``unit``.
         origin: (x, y) in ``unit`` of the map's upper left corner.
         unit: of lengths, ``"m"``; ``"cells"`` where nobody said how large a cell is.
+        states_per_cell: D; with more than one, state ``d · C + state_of_cell`` stands in the cell for each d below D, of C
+            open cells.
     """
 
     state_of_cell: Int[np.ndarray, "rows columns"]
     cell_size: float = 1.0
     origin: tuple[float, float] = (0.0, 0.0)
     unit: Literal["m", "cells"] = "m"
+    states_per_cell: int = 1
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -39,9 +42,9 @@ class GridGeometry:
 
     @property
     def cell_of_state(self) -> Int[np.ndarray, "S 2"]:
-        """(row, column) of each state."""
+        """(row, column) of each state; several states may share a cell."""
         cells = np.argwhere(self.state_of_cell >= 0)
-        return cells[np.argsort(self.state_of_cell[tuple(cells.T)])]
+        return np.tile(cells[np.argsort(self.state_of_cell[tuple(cells.T)])], (self.states_per_cell, 1))
 
     @property
     def position(self) -> Float[np.ndarray, "S 2"]:
@@ -49,11 +52,25 @@ class GridGeometry:
         return (self.cell_of_state[:, ::-1] + 0.5) * self.cell_size + np.asarray(self.origin)
 
     def to_map(self, values: np.ndarray, outside: float = np.nan) -> Float[np.ndarray, "rows columns"]:
-        """Values (S,) laid out on the map, ``outside`` where there is a wall."""
+        """Values (S,) laid out on the map, summed over the states of a cell, ``outside`` where there is a wall.
+
+        Sums are what visits and probabilities want; for what all states of a cell share, see :meth:`mean_map`.
+        """
         laid = np.full(self.shape, outside, float)
         inside = self.state_of_cell >= 0
-        laid[inside] = np.asarray(values, float)[self.state_of_cell[inside]]
+        laid[inside] = self.by_cell(values)[self.state_of_cell[inside]]
         return laid
+
+    def mean_map(self, values: np.ndarray, outside: float = np.nan) -> Float[np.ndarray, "rows columns"]:
+        """Values (S,) such as features or rewards laid out on the map, their mean over the states of a cell."""
+        return self.to_map(np.asarray(values, float) / self.states_per_cell, outside)
+
+    def by_cell(self, values: np.ndarray) -> Float[np.ndarray, "*n C"]:
+        """Sums of values (S,) over the states of each cell, (C,); a matrix of (…, S) likewise."""
+        values = np.asarray(values, float)
+        if self.states_per_cell == 1:
+            return values
+        return values.reshape(*values.shape[:-1], self.states_per_cell, -1).sum(-2)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -58,7 +58,7 @@ def finish(ax: Axes, title: str) -> Axes:
     for side, spine in ax.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(FAINT)
-    family = _font()
+    family = text_font()
     ax.tick_params(colors=MUTED, labelsize=SMALL, length=0, labelfontfamily=family, which="both")
     ax.xaxis.label.set(color=MUTED, fontsize=LABEL)
     ax.yaxis.label.set(color=MUTED, fontsize=LABEL)
@@ -74,7 +74,8 @@ def quiet_legend(ax: Axes, **placement: Any) -> None:
         ax.legend(fontsize=SMALL, labelcolor=INK, frameon=False, handlelength=1.8, borderaxespad=0.2, **placement)
 
 
-def _font() -> str:
+def text_font() -> str:
+    """The first font of the list that is installed."""
     from matplotlib.font_manager import fontManager  # noqa: PLC0415
 
     installed = {font.name for font in fontManager.ttflist}

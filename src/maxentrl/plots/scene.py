@@ -1,4 +1,4 @@
-"""Map pictures: visits over the scene, the reward, and the demonstrations, each with a scale bar."""
+"""Map pictures: visits over the scene, and the demonstrations, each with a scale bar."""
 
 from __future__ import annotations
 
@@ -7,48 +7,23 @@ import enum
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int
 
-from maxentrl.mdp.world import GridGeometry
-from maxentrl.plots.figure import (
-    FAINT,
-    GREY,
-    INK,
-    LABEL,
-    MUTED,
-    PALETTE,
-    SMALL,
-    Axes,
-    finish,
-    halo,
-    new_axes,
-    quiet_legend,
-)
+from maxentrl.plots.figure import GREY, INK, MUTED, PALETTE, SMALL, Axes, finish, halo
 from maxentrl.plots.goal_labels import goal_labels, place_labels
+from maxentrl.plots.ground import (
+    Scene as Scene,
+    colour_bar,
+    draw_ground,
+    full_colour,
+    heat_colours,
+    legend_below,
+    map_axes,
+    nice_length as nice_length,
+    scale_bar,
+)
+from maxentrl.plots.reward_map import RewardPicture as RewardPicture, reward_map as reward_map
 from maxentrl.status import InvalidInput
-
-Image = Float[np.ndarray, "H W *C"] | UInt8[np.ndarray, "H W *C"]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Scene:
-    """The ground that maps are drawn on.
-
-    Attributes:
-        geometry: where states lie.
-        image: picture of the same area as the grid, in any resolution, (H, W), (H, W, 3) or (H, W, 4), bytes or shares
-            of one; None draws the walls in grey.
-    """
-
-    geometry: GridGeometry
-    image: Image | None = None
-
-    @property
-    def extent(self) -> tuple[float, float, float, float]:
-        """Left, right, bottom, top in metres; rows grow downwards."""
-        rows, columns = self.geometry.shape
-        (x, y), size = self.geometry.origin, self.geometry.cell_size
-        return x, x + columns * size, y + rows * size, y
 
 
 class Scale(enum.Enum):
@@ -101,37 +76,26 @@ def visit_map(result: VisitPicture, *, ax: Axes | None = None) -> Axes:
     visits = np.asarray(result.visits, float)
     if not (visits >= 0).all() or not 0 < visits.max() < np.inf:
         raise InvalidInput("visits must be finite, not negative, and positive somewhere")
-    ax = ax or _map_axes(result.scene)
-    _ground(ax, result.scene)
-    norm = _norm(result, _top(visits))
-    from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415
-
-    colours = LinearSegmentedColormap.from_list("visits", _HEAT)
+    ax = ax or map_axes(result.scene)
+    draw_ground(ax, result.scene)
+    norm = _norm(result, full_colour(visits))
     laid = np.ma.masked_less_equal(result.scene.geometry.to_map(visits, 0.0), 0.0)
     drawn = ax.imshow(
-        laid, cmap=colours, norm=norm, extent=result.scene.extent, interpolation="nearest", zorder=2, label="visits"
+        laid,
+        cmap=heat_colours(),
+        norm=norm,
+        extent=result.scene.extent,
+        interpolation="nearest",
+        zorder=2,
+        label="visits",
     )
-    _colour_bar(ax, drawn, result.measure, "max" if _top(visits) < visits.max() else "neither")
+    colour_bar(ax, drawn, result.measure, "max" if full_colour(visits) < visits.max() else "neither")
     if result.goals is not None:
         _goals(ax, result)
     _paths(ax, result)
-    _scale_bar(ax, result.scene)
-    _legend_below(ax, result.scene)
+    scale_bar(ax, result.scene)
+    legend_below(ax, result.scene)
     return finish(ax, result.title)
-
-
-_HEAT = (
-    (0.0, (1.0, 0.93, 0.55, 0.0)),
-    (0.06, (1.0, 0.90, 0.45, 0.45)),
-    (0.35, (0.99, 0.62, 0.22, 0.85)),
-    (0.65, (0.86, 0.25, 0.22, 0.92)),
-    (1.0, (0.35, 0.03, 0.30, 0.97)),
-)
-
-
-def _top(visits: Float[np.ndarray, " S"]) -> float:
-    """Full colour: all but the few greatest cells, so that one cell full of waiting does not pale the rest."""
-    return float(np.quantile(visits[visits > 1e-3 * visits.max()], 0.99))
 
 
 def _norm(result: VisitPicture, top: float) -> Any:
@@ -140,36 +104,6 @@ def _norm(result: VisitPicture, top: float) -> Any:
     if result.scale is Scale.LOGARITHM:
         return LogNorm(top * 10.0**-result.decades, top, clip=False)
     return PowerNorm(0.5, vmin=0.0, vmax=top)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class RewardPicture:
-    """A reward, or any other number of each state, on the map.
-
-    Attributes:
-        scene: the ground.
-        reward: one number a state, (S,).
-        title: above the picture.
-        measure: what the colour means.
-    """
-
-    scene: Scene
-    reward: Float[np.ndarray, " S"]
-    title: str = "Learnt reward"
-    measure: str = "reward per step"
-
-
-def reward_map(result: RewardPicture, *, ax: Axes | None = None) -> Axes:
-    """The reward of each cell, bright where walkers like to be; cells without a finite reward stay grey."""
-    ax = ax or _map_axes(result.scene)
-    _ground(ax, Scene(result.scene.geometry))
-    laid = np.ma.masked_invalid(result.scene.geometry.to_map(np.asarray(result.reward, float)))
-    drawn = ax.imshow(
-        laid, cmap="cividis", extent=result.scene.extent, interpolation="nearest", zorder=2, label="reward"
-    )
-    _colour_bar(ax, drawn, result.measure)
-    _scale_bar(ax, result.scene)
-    return finish(ax, result.title)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -191,8 +125,8 @@ class DemonstrationPicture:
 
 def demonstration_map(result: DemonstrationPicture, *, ax: Axes | None = None) -> Axes:
     """Every walk as a thin line, with a dot where it starts and a square where it ends."""
-    ax = ax or _map_axes(result.scene)
-    _ground(ax, result.scene)
+    ax = ax or map_axes(result.scene)
+    draw_ground(ax, result.scene)
     groups = (("learnt from", result.walks, PALETTE[0]), ("held out", result.held_out, PALETTE[5]))
     for name, walks, colour in groups:
         opacity = float(np.clip(8.0 / max(len(walks), 1), 0.12, 0.9))
@@ -207,30 +141,9 @@ def demonstration_map(result: DemonstrationPicture, *, ax: Axes | None = None) -
             ax.scatter(*last.T, s=26, color=colour, edgecolor="white", lw=0.6, marker="s", zorder=4)
     ax.scatter([], [], s=26, color=MUTED, label="start")
     ax.scatter([], [], s=30, color=MUTED, marker="s", label="end")
-    _scale_bar(ax, result.scene)
-    _legend_below(ax, result.scene)
+    scale_bar(ax, result.scene)
+    legend_below(ax, result.scene)
     return finish(ax, result.title)
-
-
-def _map_axes(scene: Scene) -> Axes:
-    rows, columns = scene.geometry.shape
-    width = 9.0
-    return new_axes(width, float(np.clip(width * 0.86 * rows / columns + 0.9, 3.0, 12.0)))
-
-
-def _ground(ax: Axes, scene: Scene) -> None:
-    """The scene, pale and grey so that colour is left for the data."""
-    left, right, bottom, top = scene.extent
-    walls = scene.geometry.state_of_cell < 0
-    ground = np.repeat(np.where(walls, 0.70, 0.965)[..., None], 3, axis=2)
-    if scene.image is not None:
-        image = np.asarray(scene.image, float) / (255.0 if scene.image.dtype == np.uint8 else 1.0)
-        colour = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image[..., :3]
-        grey = (colour @ np.array([0.299, 0.587, 0.114]))[..., None]
-        ground = np.clip(0.35 + 0.65 * (0.45 * colour + 0.55 * grey), 0, 1)
-    ax.imshow(ground, extent=scene.extent, interpolation="nearest", zorder=1, label="scene")
-    ax.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[], aspect="equal")
-    ax.plot([left, right, right, left, left], [top, top, bottom, bottom, top], color=FAINT, lw=1, zorder=1.5)
 
 
 def _paths(ax: Axes, result: VisitPicture) -> None:
@@ -265,38 +178,3 @@ def _goals(ax: Axes, result: VisitPicture) -> None:
             label.text, label.position, label.shift, textcoords="offset points", ha=label.across, va="center",
             fontsize=SMALL, color=INK, fontweight="bold", zorder=9, path_effects=halo(3.0), annotation_clip=True,
         )  # fmt: skip
-
-
-def _scale_bar(ax: Axes, scene: Scene) -> None:
-    """A bar of round length below the map at the right, clear of everything drawn on it."""
-    left, right, *_ = scene.extent
-    length = nice_length((right - left) / 6)
-    below = ax.get_xaxis_transform()
-    ax.plot([right - length, right], [-0.025, -0.025], color=INK, lw=3, solid_capstyle="butt", transform=below,
-            clip_on=False)  # fmt: skip
-    ax.text(
-        right - 1.08 * length, -0.025, f"{length:g} {scene.geometry.unit}", ha="right", va="center", fontsize=SMALL, color=INK,
-        fontweight="bold", transform=below,
-    )  # fmt: skip
-
-
-def nice_length(most: float) -> float:
-    """The greatest of 1, 2, 5 × 10ᵏ that is not above ``most``."""
-    power = 10.0 ** np.floor(np.log10(most))
-    return float(max(step * power for step in (1, 2, 5) if step * power <= most * (1 + 1e-9)))
-
-
-def _colour_bar(ax: Axes, drawn: Any, measure: str, extend: str = "neither") -> None:
-    bar = ax.figure.colorbar(drawn, cax=ax.inset_axes((1.015, 0.0, 0.022, 1.0)), extend=extend, extendfrac=0.02)
-    bar.outline.set_visible(False)
-    bar.set_label(measure, color=MUTED, fontsize=LABEL)
-    bar.ax.minorticks_off()
-    finish(bar.ax, "")
-    for spine in bar.ax.spines.values():
-        spine.set_visible(False)
-
-
-def _legend_below(ax: Axes, scene: Scene) -> None:
-    rows, columns = scene.geometry.shape
-    wide = 5 if columns >= rows else 2
-    quiet_legend(ax, loc="upper left", bbox_to_anchor=(0.0, -0.01), ncols=wide, columnspacing=1.3)

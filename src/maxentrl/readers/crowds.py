@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -63,17 +63,7 @@ def read_crowd_text(path: str | Path, *, seconds_per_frame: float = SECONDS_PER_
         InvalidInput: no row, other than four numbers in a row, frames or persons that are not whole numbers, by line; a
             person in two places in one frame, by name.
     """
-    rows, problems = [], []
-    for number, line in enumerate(read_text(Path(path))[0].splitlines(), 1):
-        cells = line.replace(",", " ").split()
-        if not cells or cells[0].startswith("#"):
-            continue
-        row = _numbers(cells)
-        if row is None:
-            problems.append(f"{path}, line {number}: expected 'frame person x y', found '{line.strip()[:60]}'")
-        else:
-            rows.append(row)
-    return _crowd(Path(path), rows, problems, seconds_per_frame)
+    return _read(Path(path), _text_row, seconds_per_frame)
 
 
 def read_trajnet(path: str | Path, *, seconds_per_frame: float = SECONDS_PER_FRAME) -> Crowd:
@@ -84,23 +74,45 @@ def read_trajnet(path: str | Path, *, seconds_per_frame: float = SECONDS_PER_FRA
     Raises:
         InvalidInput: as :func:`read_crowd_text`, and lines that are no JSON.
     """
+    return _read(Path(path), _trajnet_row, seconds_per_frame)
+
+
+def _read(path: Path, parse: Callable[[str], list[float] | None], seconds_per_frame: float) -> Crowd:
+    """The rows of all lines; ``parse`` gives None for a line that says nothing, and raises ValueError with what is wrong."""
     rows, problems = [], []
-    for number, line in enumerate(read_text(Path(path))[0].splitlines(), 1):
-        if not line.strip():
-            continue
+    for number, line in enumerate(read_text(path)[0].splitlines(), 1):
         try:
-            track = _track(json.loads(line))
-        except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
-            problems.append(f"{path}, line {number}: expected '{{\"track\": {{f, p, x, y}}}}', found '{line[:60]}'")
-            continue
-        if track is None:
-            continue
-        row = _numbers(track)
-        if row is None:
-            problems.append(f"{path}, line {number}: f and p must be whole and x and y finite numbers: '{line[:60]}'")
+            row = parse(line)
+        except ValueError as error:
+            problems.append(f"{path}, line {number}: {error}")
         else:
-            rows.append(row)
-    return _crowd(Path(path), rows, problems, seconds_per_frame)
+            rows += [] if row is None else [row]
+    return _crowd(path, rows, problems, seconds_per_frame)
+
+
+def _text_row(line: str) -> list[float] | None:
+    cells = line.replace(",", " ").split()
+    if not cells or cells[0].startswith("#"):
+        return None
+    row = _numbers(cells)
+    if row is None:
+        raise ValueError(f"expected 'frame person x y', found '{line.strip()[:60]}'")
+    return row
+
+
+def _trajnet_row(line: str) -> list[float] | None:
+    if not line.strip():
+        return None
+    try:
+        track = _track(json.loads(line))
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
+        raise ValueError(f"expected '{{\"track\": {{f, p, x, y}}}}', found '{line[:60]}'") from None
+    if track is None:
+        return None
+    row = _numbers(track)
+    if row is None:
+        raise ValueError(f"f and p must be whole and x and y finite numbers: '{line[:60]}'")
+    return row
 
 
 def _track(entry: dict[str, Any]) -> list[Any] | None:

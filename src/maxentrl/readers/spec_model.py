@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, PrivateAttr
 
 from maxentrl.readers.spec_learning import FitSettings, Reward
-from maxentrl.readers.spec_table import Files, Fraction, Positive, State, Table
+from maxentrl.readers.spec_table import Files, Fraction, NonNegative, Positive, State, Table
 from maxentrl.status import InvalidInput
 
 
@@ -91,7 +91,30 @@ class PlazaWorld(Table):
     """Seed of the scene."""
 
 
-WorldTable: TypeAlias = Annotated[GridWorld | TableWorld | GymnasiumWorld | PlazaWorld, Field(discriminator="kind")]
+class MomentumGround(Table):
+    """The ground under a camera, walked on with momentum: a state is a cell and the displacement that led there, a decision
+    changes the displacement.
+    """
+
+    kind: Literal["momentum"]
+    """`"momentum"`."""
+    walkable: str
+    """An image as the camera sees it, or a `.npy`: zero where nobody can walk."""
+    homography: str
+    """Text file of the 3 × 3 matrix from the image's pixels (column, row) to metres."""
+    cell_size: Positive = 0.8
+    """Side of a cell in metres."""
+    reach: Positive = 3.0
+    """Longest displacement, in metres a decision."""
+    change: Positive = 1.4
+    """Longest change of the displacement, in metres a decision."""
+    margin: NonNegative = 1.0
+    """Metres beyond the picture and into obstacles that remain open, told apart by a feature."""
+
+
+WorldTable: TypeAlias = Annotated[
+    GridWorld | TableWorld | GymnasiumWorld | PlazaWorld | MomentumGround, Field(discriminator="kind")
+]
 
 
 class FileDemonstrations(Table):
@@ -161,8 +184,38 @@ class CountedDemonstrations(Table):
     of each feature of the reward."""
 
 
+class CrowdDemonstrations(Table):
+    """Recordings of crowds, for a world with momentum: every window of so many positions of everyone who is there
+    throughout. The last positions observed say where a walker is and how fast; the future is learnt from.
+    """
+
+    kind: Literal["crowd"]
+    """`"crowd"`."""
+    files: Files
+    """Files, or patterns such as `"raw/*.txt"`."""
+    format: Literal["text", "trajnet"] = "text"
+    """`"text"`: rows `frame person x y`; `"trajnet"`: TrajNet++ lines of JSON."""
+    homography: str | None = None
+    """Text file of the matrix that takes positions in pixels to metres; without it they are metres."""
+    observed: Annotated[int, Field(ge=2)] = 8
+    """Positions seen."""
+    future: Annotated[int, Field(ge=1)] = 12
+    """Positions to come."""
+    frames_per_decision: Annotated[int, Field(ge=1)] = 4
+    """Recorded positions that a decision lasts; a divisor of `future`."""
+    least_people: Annotated[int, Field(ge=1)] = 2
+    """Windows with fewer people are left out; published scores need two."""
+    at_most: Annotated[int, Field(ge=2)] | None = None
+    """Windows that are drawn, all of them unless given; each scene then weighs as so many."""
+    held_out: Fraction = 0.0
+    """Share of the people whose windows are kept out of the fit and used to score it."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of that choice and of the draw."""
+
+
 DemonstrationsTable: TypeAlias = Annotated[
-    FileDemonstrations | SimulatedDemonstrations | CountedDemonstrations, Field(discriminator="kind")
+    FileDemonstrations | SimulatedDemonstrations | CountedDemonstrations | CrowdDemonstrations,
+    Field(discriminator="kind"),
 ]
 
 

@@ -6,10 +6,11 @@ import math
 from pathlib import Path
 
 from maxentrl.forecast.scores import DISTANCES, MODEL, Summary
+from maxentrl.report.counterfactual import counterfactual_sections
 from maxentrl.report.leave_one_out import score_grids, walk_pictures
 from maxentrl.report.page import Cell, Coefficient, Fact, Grid, Page, shown
-from maxentrl.report.pictures import draw_pictures, unfolding_pictures
 from maxentrl.report.render import render
+from maxentrl.report.scenes import reward_section, scene_pictures
 from maxentrl.runs.evaluate import Evaluation
 from maxentrl.runs.files import write_atomically
 from maxentrl.runs.fit_record import FitRecord
@@ -39,7 +40,7 @@ def write_report(run: Run, evaluation: Evaluation) -> Path:
         CannotWrite: full disk, read-only folder.
     """
     page = make_page(run, evaluation)
-    for picture in (*page.pictures, *(picture for walk in page.walks for picture in walk.pictures)):
+    for picture in (*page.rewards, *page.pictures, *(picture for walk in page.walks for picture in walk.pictures)):
         write_atomically(run.folder / picture.file, picture.png)
     write_atomically(run.folder / PAGE, render(page))
     return run.folder / PAGE
@@ -63,8 +64,12 @@ def make_page(run: Run, evaluation: Evaluation) -> Page:
         left_out=() if left_out is None else score_grids(left_out),
         left_out_notes=() if left_out is None else [f"{note[:1].upper()}{note[1:]}." for note in left_out.remarks],
         walks=() if left_out is None else walk_pictures(run.job, left_out),
-        pictures=(*(unfolding_pictures(run) if left_out is None else ()), *draw_pictures(run)),
+        rewards=reward_section(run),
+        counterfactuals=counterfactual_sections(run),
+        pictures=scene_pictures(run, unfolding=left_out is None),
         data=_data(fit),
+        scenes=_scenes(fit),
+        members=_members(fit),
         dropped=Grid(("walk", "why"), fit.dropped) if fit.dropped else None,
         record=_record(run),
     )
@@ -75,7 +80,8 @@ def headline(fit: FitRecord, evaluation: Evaluation) -> str:
     if not fit.status.successful:
         return f"The fit did not finish: {fit.status.value}."
     strong = sorted(
-        (row for row in fit.table if row.z is not None and abs(row.z) > 2), key=lambda row: -abs(row.z or 0)
+        (row for row in fit.table if row.name in fit.features and row.z is not None and abs(row.z) > 2),
+        key=lambda row: -abs(row.z or 0),
     )
     liked = [row.name for row in strong if row.estimate > 0][:3]
     shunned = [row.name for row in strong if row.estimate < 0][:3]
@@ -84,6 +90,8 @@ def headline(fit: FitRecord, evaluation: Evaluation) -> str:
     learnt = f"Walkers {' and '.join(parts)}" if parts else "No feature is clearly sought or avoided"
     which = "held-out" if evaluation.held_out else "fitted"
     gain = evaluation.uniform_nats - evaluation.nats_per_decision
+    if not fit.features:
+        learnt = f"A network of {fit.weights} weights was learnt" if fit.weights else "A reward was learnt"
     return (
         f"{learnt}; on {evaluation.walks} {which} walks each step is {math.exp(gain):.1f} times as probable as "
         "if all moves were alike."
@@ -125,16 +133,14 @@ def _verdict(fit: FitRecord) -> str:
 
 def _certificate(fit: FitRecord) -> list[Fact]:
     free = [k for k, name in enumerate(fit.names) if name not in fit.held]
-    worst = max(free or range(len(fit.names)), key=lambda k: abs(fit.residual[k]))
     facts = [
         Fact("objective", f"{fit.objective}, {fit.value:.6g} nats".replace("-", "−")),
         Fact("gradient norm", float(fit.gradient_norm), "a walk; at the optimum it is zero"),
-        Fact(
-            "worst feature",
-            f"{fit.names[worst]}: {shown(float(fit.residual[worst]))}",
-            "total in the data less total expected by the model, over all walks",
-        ),
     ]
+    if fit.names:
+        worst = max(free or range(len(fit.names)), key=lambda k: abs(fit.residual[k]))
+        told = f"{fit.names[worst]}: {shown(float(fit.residual[worst]))}"
+        facts.append(Fact("worst feature", told, "total in the data less total expected by the model, over all walks"))
     if fit.duality_gap is not None:
         facts.append(
             Fact("duality gap", fit.duality_gap, "reward of the walkers less that of the model; zero at the optimum")
@@ -167,6 +173,34 @@ def _heading(name: str, unit: str) -> str:
 def _data(fit: FitRecord) -> list[Fact]:
     facts = [Fact(name, value) for name, value in fit.data.items()]
     return [*facts, *(Fact("note", warning) for warning in fit.warnings)]
+
+
+def _scenes(fit: FitRecord) -> Grid | None:
+    if not fit.scenes:
+        return None
+    names = list(dict.fromkeys(name for counts in fit.scenes.values() for name in counts))
+    rows = tuple((scene, *(counts.get(name) for name in names)) for scene, counts in fit.scenes.items())
+    return Grid(("scene", *names), rows)
+
+
+def _members(fit: FitRecord) -> Grid | None:
+    if not fit.members:
+        return None
+    rows = tuple(
+        (
+            m["member"],
+            m["status"].lower().replace("_", " "),
+            m["value"],
+            m["validation"],
+            "chosen" if m["chosen"] else "",
+        )
+        for m in fit.members
+    )
+    chosen = tuple(i for i, m in enumerate(fit.members) if m["chosen"])
+    note = (
+        "Fits of the same walks from different first weights; the chosen one has the best validation, else objective."
+    )
+    return Grid(("member", "ended", "objective, nats", "validation, nats", ""), rows, chosen, note)
 
 
 def _times(resumed: int) -> str:

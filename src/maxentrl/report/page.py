@@ -95,6 +95,25 @@ class WalkPictures:
 
 
 @dataclasses.dataclass(frozen=True)
+class Counterfactual:
+    """What follows from a change of the world.
+
+    Attributes:
+        name: of its folder.
+        title: what was changed.
+        picture: maps before and after; None where they are out of date.
+        grids: figures.
+        notes: what has to be known.
+    """
+
+    name: str
+    title: str
+    picture: Picture | None = None
+    grids: Sequence[Grid] = ()
+    notes: Sequence[str] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class Page:
     """A whole report.
 
@@ -111,8 +130,12 @@ class Page:
         left_out: leave-one-out scores, one table for each way of seeing the walks.
         left_out_notes: what belongs to them.
         walks: leave-one-out maps of each walk.
+        rewards: maps of the learnt reward, and of where an ensemble disagrees.
+        counterfactuals: where the same people walk in changed worlds.
         pictures: maps and bars.
         data: what was read.
+        scenes: the same of each scene, where there are several.
+        members: how each member of an ensemble ended.
         dropped: walks that were not used, and why.
         record: the run record.
     """
@@ -129,8 +152,12 @@ class Page:
     left_out: Sequence[Grid] = ()
     left_out_notes: Sequence[str] = ()
     walks: Sequence[WalkPictures] = ()
+    rewards: Sequence[Picture] = ()
+    counterfactuals: Sequence[Counterfactual] = ()
     pictures: Sequence[Picture] = ()
     data: Sequence[Fact] = ()
+    scenes: Grid | None = None
+    members: Grid | None = None
     dropped: Grid | None = None
     record: Sequence[Fact] = ()
 

@@ -1,4 +1,4 @@
-"""The pictures of a run: the reward on the map, the walks, and one walk's forecast as it unfolds."""
+"""The pictures of a run: the walks, and one walk's forecast as it unfolds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float
 
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.forecast.evaluation import HeldOutWalk
@@ -16,18 +17,15 @@ from maxentrl.mdp.time import ToGoal
 from maxentrl.plots.goals import GoalHistory, goal_bars
 from maxentrl.plots.scene import (
     DemonstrationPicture,
-    RewardPicture,
     Scene as Ground,
     VisitPicture,
     demonstration_map,
-    reward_map,
     visit_map,
 )
 from maxentrl.report.page import Picture
 from maxentrl.runs.evaluate import held_out_walks, scored_walks
 from maxentrl.runs.job import Job
 from maxentrl.runs.outlook import make_forecaster
-from maxentrl.runs.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,33 +38,17 @@ RESOLUTION = 120
 """Dots an inch of the pictures."""
 
 
-def draw_pictures(run: Run) -> tuple[Picture, ...]:
-    """Reward and walks of a run in a world with a map; none in other worlds.
+def draw_pictures(job: Job) -> tuple[Picture, ...]:
+    """The walks of a world with a map; none in other worlds.
 
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    job = run.job
     geometry = job.scene.world.geometry
     if geometry is None or job.demonstrations is None:
         return ()
     ground = Ground(geometry, job.scene.picture)
-    pictures = [_reward(run, ground)]
-    if isinstance(job.demonstrations.train, Trajectories):
-        pictures.append(_walks(job, ground))
-    return tuple(pictures)
-
-
-def _reward(run: Run, ground: Ground) -> Picture:
-    reward, parameters = run.job.reward, run.fit.parameters
-    values = parameters @ reward.state
-    if reward.pair is not None:
-        available = run.job.scene.world.mdp.available
-        best = np.where(available, np.tensordot(parameters, reward.pair, 1), -np.inf).max(0)
-        values = values + np.where(np.isneginf(best), 0.0, best)
-    picture = RewardPicture(ground, values, title="Learnt reward", measure="reward of the best move")
-    caption = "What one decision in each cell pays under the learnt weights, for the move that pays most there."
-    return Picture("Learnt reward", caption, picture_bytes(reward_map, picture), "reward.png")
+    return (_walks(job, ground),) if isinstance(job.demonstrations.train, Trajectories) else ()
 
 
 def _walks(job: Job, ground: Ground) -> Picture:
@@ -85,9 +67,8 @@ def _walks(job: Job, ground: Ground) -> Picture:
     return Picture("Walks", caption, picture_bytes(demonstration_map, picture), "walks.png")
 
 
-def unfolding_pictures(run: Run) -> tuple[Picture, ...]:
+def unfolding_pictures(job: Job, parameters: Float[np.ndarray, " K"]) -> tuple[Picture, ...]:
     """Goal bars and visit maps of the held-out walk of median length; none without walks to goals on a map."""
-    job = run.job
     geometry, found = job.scene.world.geometry, job.demonstrations
     if geometry is None or found is None or not isinstance(job.time, ToGoal):
         return ()
@@ -97,7 +78,7 @@ def unfolding_pictures(run: Run) -> tuple[Picture, ...]:
     walks, _ = scored_walks(job)
     index = int(np.argsort(walks.lengths, kind="stable")[len(walks) // 2])
     walk = held_out_walks(job, walks)[index]
-    forecaster = make_forecaster(job, run.fit.parameters)
+    forecaster = make_forecaster(job, parameters)
     allowed = ~np.isin(forecaster.goals, walk.excluded)
     forecaster = forecaster.with_prior(np.exp(forecaster.log_prior) * allowed)
     beliefs = forecaster.watch(walk.states.tolist())

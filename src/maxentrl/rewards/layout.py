@@ -107,7 +107,7 @@ def flatten(tree: Any, name: str) -> Flattened:
     leaves, parts, constants, blocks, problems = [], [], [], [], []
     for path, leaf in pairs:
         value = np.asarray(leaf) if isinstance(leaf, np.generic) else leaf
-        where = name + jax.tree_util.keystr(path)
+        where = name + "".join(map(_step, path))
         if not isinstance(value, jax.Array | np.ndarray):
             leaves.append(Fixed(value))
             problems += _unhashable(where, value)
@@ -127,6 +127,13 @@ def flatten(tree: Any, name: str) -> Flattened:
     if problems:
         raise InvalidInput(problems)
     return Flattened(Layout(structure, tuple(leaves)), np.concatenate(parts), tuple(constants), tuple(blocks))
+
+
+def _step(key: Any) -> str:
+    """One step of a path as people write it: ``.weight``, ``[0]``."""
+    if isinstance(key, jax.tree_util.DictKey):
+        return f".{key.key}" if isinstance(key.key, str) else f"[{key.key!r}]"
+    return str(key)
 
 
 def _entries(path: str, shape: Shape) -> list[str]:

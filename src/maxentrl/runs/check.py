@@ -130,7 +130,7 @@ def _read(spec: Spec, seed: int | None, like: AbstractReward | None) -> Job:
         raise InvalidInput(list(dict.fromkeys(problems)))
     time = attempt(lambda: make_time(spec.time, scene.world))
     make = make_reward if like is None else functools.partial(reward_in, reward=like)
-    reward = attempt(lambda: make(spec, scene.world))
+    reward = attempt(lambda: make(spec, scene.place))
     if reward is not None:
         attempt(lambda: parameter_space(spec.reward, reward))
         attempt(lambda: make_prior(spec.reward, reward))

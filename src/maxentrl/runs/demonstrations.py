@@ -13,16 +13,17 @@ import numpy as np
 from maxentrl.demos.checks import MISSED, check_trajectories
 from maxentrl.demos.counts import FeatureCounts
 from maxentrl.demos.report import CutAtGoal, DropTrajectory, Refuse, Report
-from maxentrl.demos.trajectories import Trajectories
+from maxentrl.demos.trajectories import Trajectories, concatenated
 from maxentrl.mdp.time import Time, ToGoal
 from maxentrl.mdp.world import World
 from maxentrl.readers.counts import read_feature_counts_csv
 from maxentrl.readers.positions import Sampling, Unit
-from maxentrl.readers.spec_model import CountedDemonstrations, FileDemonstrations, GridWorld, Spec
+from maxentrl.readers.spec_model import CountedDemonstrations, CrowdDemonstrations, FileDemonstrations, GridWorld, Spec
 from maxentrl.readers.tracks import read_tracks
 from maxentrl.readers.trajectories import read_trajectories_csv
 from maxentrl.rewards.linear import LinearReward
 from maxentrl.rewards.reward import AbstractReward
+from maxentrl.runs.crowd_walks import read_crowd_walks
 from maxentrl.runs.inputs import IMPOSSIBLE, demonstration_files
 from maxentrl.runs.simulate import simulate
 from maxentrl.runs.world import Scene
@@ -84,6 +85,9 @@ def read_demonstrations(
         counts, report = read_feature_counts_csv(spec.path(table.file), world.mdp, reward.names)
         return Demonstrations(counts, None, report)
     seed = table.seed if seed is None else seed
+    if isinstance(table, CrowdDemonstrations):
+        train, held_out, report = read_crowd_walks(spec, table, scene.momentum, seed=seed)
+        return Demonstrations(train, held_out, report, loss_of(report))
     if isinstance(table, FileDemonstrations):
         walks, report = read_walks(spec, table, world, time)
     else:
@@ -165,16 +169,7 @@ def joined(parts: Sequence[Trajectories], prefixes: Sequence[str]) -> Trajectori
     names = [name for part in parts for name in part.names]
     if len(set(names)) < len(names):
         names = [f"{prefix}:{name}" for part, prefix in zip(parts, prefixes, strict=True) for name in part.names]
-    return Trajectories(
-        states=np.concatenate([part.states for part in parts]),
-        actions=np.concatenate([part.actions for part in parts]),
-        lengths=np.concatenate([part.lengths for part in parts]),
-        weights=np.concatenate([part.weights for part in parts]),
-        goals=np.concatenate([part.goals for part in parts]),
-        censored=np.concatenate([part.censored for part in parts]),
-        names=tuple(names),
-        split=tuple(word for part in parts for word in part.split),
-    )
+    return concatenated(parts, names)
 
 
 def split(walks: Trajectories, share: float, seed: int) -> tuple[Trajectories, Trajectories | None]:

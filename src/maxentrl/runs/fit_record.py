@@ -12,7 +12,9 @@ from jaxtyping import Float
 from maxentrl.inverse.feature_matching import FeatureMatching
 from maxentrl.readers.spec import Study
 from maxentrl.rewards.linear import LinearReward
-from maxentrl.rewards.reward import coefficient_mask
+from maxentrl.rewards.momentum import MomentumReward
+from maxentrl.rewards.reward import AbstractReward, coefficient_mask
+from maxentrl.rewards.sums import SumReward
 from maxentrl.runs.files import as_float
 from maxentrl.runs.fitting import Fitted
 from maxentrl.runs.job import Job
@@ -47,6 +49,7 @@ class FitRecord:
     Attributes:
         names: coefficients, in order; weights of a network are in a file of their own.
         parameters: their estimates, (K,).
+        features: those of them that weigh features: a reward grows with them.
         weights: how many the network has.
         objective: ``"feature matching"`` or ``"conditional likelihood"``.
         value: of the objective and prior, in nats.
@@ -70,6 +73,7 @@ class FitRecord:
 
     names: tuple[str, ...]
     parameters: Float[np.ndarray, " K"]
+    features: tuple[str, ...]
     weights: int
     objective: str
     value: float
@@ -109,6 +113,7 @@ class FitRecord:
             return FitRecord(
                 names=tuple(map(str, data["names"])),
                 parameters=_numbers(data["parameters"]),
+                features=tuple(map(str, data["features"])),
                 weights=int(data["weights"]),
                 objective=str(data["objective"]),
                 value=as_float(data["value"]),
@@ -159,6 +164,7 @@ def fit_record(fitted: Fitted, jobs: Mapping[str, Job], study: Study) -> FitReco
     return FitRecord(
         names=names,
         parameters=fit.parameters[own],
+        features=_features(fit.problems[0].reward),
         weights=int((~own).sum()),
         objective="feature matching" if isinstance(fit.objectives[0], FeatureMatching) else "conditional likelihood",
         value=float(fit.value),
@@ -185,6 +191,13 @@ def fit_record(fitted: Fitted, jobs: Mapping[str, Job], study: Study) -> FitReco
             )
         ),
     )
+
+
+def _features(reward: AbstractReward) -> tuple[str, ...]:
+    """Names of weights of features."""
+    if isinstance(reward, SumReward):
+        return tuple(name for part in reward.parts for name in _features(part))
+    return tuple(reward.names) if isinstance(reward, LinearReward | MomentumReward) else ()
 
 
 def _of(scene: str, text: str, study: Study) -> str:

@@ -107,8 +107,8 @@ def member_jobs(jobs: list[Job], member: int) -> list[Job]:
         return jobs
     reward = spec.reward.model_copy(update={"network": network.model_copy(update={"seed": network.seed + member})})
     spec = spec.model_copy(update={"reward": reward})
-    first = make_reward(spec, jobs[0].scene.world)
-    rewards = [first, *(reward_in(spec, job.scene.world, first) for job in jobs[1:])]
+    first = make_reward(spec, jobs[0].scene.place)
+    rewards = [first, *(reward_in(spec, job.scene.place, first) for job in jobs[1:])]
     return [dataclasses.replace(job, reward=own) for job, own in zip(jobs, rewards, strict=True)]
 
 

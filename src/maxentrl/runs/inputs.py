@@ -9,7 +9,15 @@ from maxentrl.demos.report import DropTrajectory, MendNearest, Refuse
 from maxentrl.readers.files import matching_files
 from maxentrl.readers.spec import Study
 from maxentrl.readers.spec_learning import OwnNetwork
-from maxentrl.readers.spec_model import CountedDemonstrations, FileDemonstrations, GridWorld, Spec, TableWorld
+from maxentrl.readers.spec_model import (
+    CountedDemonstrations,
+    CrowdDemonstrations,
+    FileDemonstrations,
+    GridWorld,
+    MomentumGround,
+    Spec,
+    TableWorld,
+)
 
 ESTIMATE = "estimate"
 """Transitions of a table world that come from the demonstrations."""
@@ -33,8 +41,13 @@ def input_files(spec: Spec) -> list[Path]:
     elif isinstance(table, TableWorld):
         given = () if table.transitions == ESTIMATE else (table.transitions,)
         found = [*given, *([table.features] if table.features else [])]
+    elif isinstance(table, MomentumGround):
+        found = [table.walkable, table.homography]
     network = spec.reward.network
     own = [spec.shared_path(network.file)] if isinstance(network, OwnNetwork) else []
+    walks = spec.demonstrations
+    if isinstance(walks, CrowdDemonstrations) and walks.homography is not None:
+        found = [*found, walks.homography]
     return [*(spec.path(name) for name in found), *demonstration_files(spec), *own]
 
 
@@ -47,7 +60,7 @@ def demonstration_files(spec: Spec) -> list[Path]:
     table = spec.demonstrations
     if isinstance(table, CountedDemonstrations):
         return [spec.path(table.file)]
-    if not isinstance(table, FileDemonstrations):
+    if not isinstance(table, FileDemonstrations | CrowdDemonstrations):
         return []
     patterns = (table.files,) if isinstance(table.files, str) else table.files
     return [path for pattern in patterns for path in matching_files(spec.path(pattern), "demonstrations.files")]

@@ -131,7 +131,7 @@ def read_job(spec: Spec, *, seed: int | None = None, like: AbstractReward | None
     """
     scene = read_scene(spec)
     time = make_time(spec.time, scene.world)
-    reward = make_reward(spec, scene.world) if like is None else reward_in(spec, scene.world, like)
+    reward = make_reward(spec, scene.place) if like is None else reward_in(spec, scene.place, like)
     demonstrations = None
     if spec.demonstrations is not None:
         demonstrations = read_demonstrations(spec, scene, time, reward, seed=seed)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 import numpy as np
 
@@ -15,10 +16,12 @@ from maxentrl.inverse.objectives import AbstractObjective
 from maxentrl.inverse.parameters import ParameterSpace
 from maxentrl.inverse.prior import GaussianPrior
 from maxentrl.inverse.problem import InverseProblem
+from maxentrl.mdp.momentum import MomentumWorld
 from maxentrl.mdp.world import World
 from maxentrl.readers.spec_learning import FitSettings, Reward
 from maxentrl.readers.spec_model import Spec
 from maxentrl.rewards.linear import LinearReward
+from maxentrl.rewards.momentum import MomentumReward
 from maxentrl.rewards.reward import AbstractReward, coefficient_mask, coefficient_names, starting_parameters
 from maxentrl.rewards.sums import SumReward
 from maxentrl.runs.feature_names import by_name, matching_names
@@ -27,11 +30,13 @@ from maxentrl.status import InvalidInput
 
 CONSTANT = "constant"
 """Name of the feature that ``constant = true`` adds."""
+Place: TypeAlias = World | MomentumWorld
+
 END = "end:"
 """Begins the names of end features with weights of their own."""
 
 
-def make_reward(spec: Spec, world: World) -> AbstractReward:
+def make_reward(spec: Spec, place: Place) -> AbstractReward:
     """The reward that the table describes: linear, a network, or their sum.
 
     Raises:
@@ -39,21 +44,21 @@ def make_reward(spec: Spec, world: World) -> AbstractReward:
         MissingExtra: equinox is not installed.
     """
     network = spec.reward.network
-    linear = linear_reward(spec.reward, world)
+    linear = linear_reward(spec.reward, place)
     if network is None:
         assert linear is not None
         return linear
-    return _together(linear, make_network(spec, network, world))
+    return _together(linear, make_network(spec, network, world_of(place)))
 
 
-def reward_in(spec: Spec, world: World, reward: AbstractReward) -> AbstractReward:
+def reward_in(spec: Spec, place: Place, reward: AbstractReward) -> AbstractReward:
     """The same reward, with the same parameters, in another scene of the specification.
 
     Raises:
         InvalidInput: a scene that lacks a feature, or has others where all of them count, by name.
     """
-    linear = linear_reward(spec.reward, world)
-    if isinstance(reward, LinearReward):
+    linear, world = linear_reward(spec.reward, place), world_of(place)
+    if isinstance(reward, LinearReward | MomentumReward):
         assert linear is not None
         return _in_order(linear, reward.names)
     if isinstance(reward, SumReward) and linear is not None:
@@ -62,13 +67,16 @@ def reward_in(spec: Spec, world: World, reward: AbstractReward) -> AbstractRewar
     return network_in(world, reward)
 
 
-def linear_reward(settings: Reward, world: World) -> LinearReward | None:
+def linear_reward(settings: Reward, place: Place) -> LinearReward | MomentumReward | None:
     """The part that weighs features; None where there is a network and nothing else is asked for.
 
     Raises:
         InvalidInput: features that the world does not have, or none at all and no network.
     """
     patterns = () if settings.features is None and settings.network is not None else settings.features
+    if isinstance(place, MomentumWorld):
+        return _with_momentum(settings, patterns, place)
+    world = place
     state = _chosen(patterns, world.state_features, "features", world.pair_features)
     pair = _chosen(settings.pair_features, world.pair_features, "pair_features", world.state_features)
     if settings.constant:
@@ -84,11 +92,31 @@ def linear_reward(settings: Reward, world: World) -> LinearReward | None:
     return LinearReward.of(world.mdp.n_actions, state=state, pair=pair, terminal=_terminal(settings, world, state))
 
 
-def _together(linear: LinearReward | None, network: AbstractReward) -> AbstractReward:
+def _with_momentum(
+    settings: Reward, patterns: tuple[str, ...] | None, momentum: MomentumWorld
+) -> MomentumReward | None:
+    """All features of changes count unless some are chosen: without them nothing is said of how people walk."""
+    if settings.constant or settings.terminal != "shared":
+        raise InvalidInput(
+            '[reward] constant and terminal: a world with momentum pays its layers at the end too (terminal = "shared"), and '
+            "has no other constant than the features of changes"
+        )
+    cells = _chosen(patterns, momentum.cells, "features", momentum.features)
+    wanted = settings.pair_features or None
+    changes = _chosen(wanted, momentum.features, "pair_features", momentum.cells)
+    return MomentumReward.of(momentum, changes=tuple(changes), cells=tuple(cells))
+
+
+def world_of(place: Place) -> World:
+    """The world of a place, whether its walkers have momentum or not."""
+    return place.world if isinstance(place, MomentumWorld) else place
+
+
+def _together(linear: LinearReward | MomentumReward | None, network: AbstractReward) -> AbstractReward:
     return network if linear is None else SumReward.of(linear, network)
 
 
-def _in_order(reward: LinearReward, names: tuple[str, ...]) -> LinearReward:
+def _in_order(reward: LinearReward | MomentumReward, names: tuple[str, ...]) -> LinearReward | MomentumReward:
     """The features in the order that another scene has them in."""
     missing, new = [n for n in names if n not in reward.names], [n for n in reward.names if n not in names]
     if missing or new:
@@ -99,6 +127,9 @@ def _in_order(reward: LinearReward, names: tuple[str, ...]) -> LinearReward:
             "reward.features, or add the layers"
         )
     order = [reward.names.index(name) for name in names]
+    if isinstance(reward, MomentumReward):
+        change, cell = np.asarray(reward.change)[order], np.asarray(reward.cell)[order]
+        return dataclasses.replace(reward, names=names, change=change, cell=cell)
     pair = None if reward.pair is None else np.asarray(reward.pair)[order]
     return LinearReward(
         names, reward.n_actions, np.asarray(reward.state)[order], pair, np.asarray(reward.terminal)[order]

@@ -105,7 +105,7 @@ def leave_one_scene_out(
     for left_out in jobs:
         begun = time.perf_counter()
         others = [whole(job) for name, job in jobs.items() if name != left_out]
-        first = make_reward(others[0].spec, others[0].scene.world)
+        first = make_reward(others[0].spec, others[0].scene.place)
         others = [dataclasses.replace(others[0], reward=first), *(_sharing(job, first) for job in others[1:])]
         found = learn(make_learning(others))
         seconds = time.perf_counter() - begun
@@ -125,4 +125,4 @@ def whole(job: Job) -> Job:
 
 
 def _sharing(job: Job, first: AbstractReward) -> Job:
-    return dataclasses.replace(job, reward=reward_in(job.spec, job.scene.world, first))
+    return dataclasses.replace(job, reward=reward_in(job.spec, job.scene.place, first))

@@ -61,7 +61,7 @@ def _planted_reward(spec: Spec, scene: Scene) -> LinearReward:
         everything = tuple(scene.world.pair_features)
         settings = settings.model_copy(update={"network": None, "features": None, "pair_features": everything})
     reward = linear_reward(settings, scene.world)
-    assert reward is not None
+    assert isinstance(reward, LinearReward)
     return reward
 
 

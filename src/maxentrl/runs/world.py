@@ -11,9 +11,12 @@ from jaxtyping import Float, UInt8
 from maxentrl.demos.report import Report
 from maxentrl.mdp.grid import EIGHT_MOVES, FOUR_MOVES, Blocked, grid_world
 from maxentrl.mdp.gymnasium import gymnasium_world
+from maxentrl.mdp.momentum import MomentumWorld, momentum_world
 from maxentrl.mdp.plaza import Trips, plaza
 from maxentrl.mdp.world import World
+from maxentrl.readers.crowd_scene import crowd_ground
 from maxentrl.readers.estimated import estimate_table_world
+from maxentrl.readers.homography import read_homography
 from maxentrl.readers.layers import read_layers
 from maxentrl.readers.picture import read_picture
 from maxentrl.readers.spec_model import (
@@ -21,6 +24,7 @@ from maxentrl.readers.spec_model import (
     GridWorld,
     GymnasiumWorld,
     LayerThreshold,
+    MomentumGround,
     PlazaWorld,
     Spec,
     TableWorld,
@@ -41,6 +45,7 @@ class Scene:
         trips: how often people go from one entrance to another, None where nobody said.
         truth: the weights that move its people, where known.
         picture: the scene from above, red, green and blue from 0 to 255, or None.
+        momentum: displacements and changes, where walkers have momentum; else None.
     """
 
     world: World
@@ -49,6 +54,12 @@ class Scene:
     trips: Trips | None = None
     truth: Mapping[str, float] = dataclasses.field(default_factory=dict)
     picture: UInt8[np.ndarray, "height width 3"] | None = None
+    momentum: MomentumWorld | None = None
+
+    @property
+    def place(self) -> World | MomentumWorld:
+        """What features are of."""
+        return self.world if self.momentum is None else self.momentum
 
     def state_name(self, state: int) -> str:
         """What people call a state: the entrance, the name in the file, or the cell."""
@@ -76,6 +87,8 @@ def read_scene(spec: Spec) -> Scene:
         return _table(spec, table)
     if isinstance(table, GymnasiumWorld):
         return Scene(gymnasium_world(table.id, table.options), Report(1))
+    if isinstance(table, MomentumGround):
+        return _momentum(spec, table)
     return _plaza(table)
 
 
@@ -123,6 +136,21 @@ def _grid(spec: Spec, table: GridWorld) -> Scene:
     )
     picture = None if table.picture is None else read_picture(spec.path(table.picture))
     return Scene(world, report, picture=picture)
+
+
+def _momentum(spec: Spec, table: MomentumGround) -> Scene:
+    layers, report = read_layers({"walkable": spec.path(table.walkable)})
+    homography = read_homography(spec.path(table.homography))
+    ground = crowd_ground(layers["walkable"], homography, cell_size=table.cell_size, margin=table.margin)
+    momentum = momentum_world(
+        ground.layers,
+        cell_size=table.cell_size,
+        reach=table.reach,
+        change=table.change,
+        walls=ground.walls,
+        origin=ground.ground.origin,
+    )
+    return Scene(momentum.world, report, momentum=momentum)
 
 
 def _walls(
