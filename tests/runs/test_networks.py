@@ -216,6 +216,33 @@ def test_members_of_an_ensemble_differ_and_the_likeliest_is_kept(folder, tmp_pat
     assert run.parameters.tobytes() == members[best["member"]].tobytes()
 
 
+def test_an_interrupted_ensemble_goes_on_where_it_was(folder, tmp_path):
+    spec = folder / "again.toml"
+    spec.write_text((folder / "network.toml").read_text().replace("steps = 12", "steps = 3\nmembers = 2"))
+    study = read_study(spec)
+    whole = fit_run(study, spec, tmp_path / "whole")
+    seen = []
+
+    def stop(progress):
+        seen.append(progress.evaluation)
+        if len(seen) > 1 and seen[-1] < seen[-2]:  # the second member has begun
+            raise KeyboardInterrupt
+
+    stopped = fit_run(study, spec, tmp_path / "stopped", progress=stop)
+    assert stopped.fit.status is Status.INTERRUPTED
+    assert not (tmp_path / "stopped" / "member-2.safetensors").exists()
+    run = fit_run(study, spec, tmp_path / "stopped", existing=OnExisting.RESUME)
+    assert run.parameters.tobytes() == whole.parameters.tobytes()
+    assert [member["value"] for member in run.fit.members] == [member["value"] for member in whole.fit.members]
+
+
+def test_a_seed_is_that_of_the_network_too(folder):
+    study = read_study(folder / "network.toml")
+    first, again, other = (read_jobs(study, seed=seed)["park"].reward for seed in (3, 3, 4))
+    assert starting_parameters(first).tobytes() == starting_parameters(again).tobytes()
+    assert np.abs(starting_parameters(first) - starting_parameters(other)).max() > 0.01
+
+
 def test_a_network_that_gives_nan_is_named_and_what_was_reached_is_kept(folder, tmp_path):
     source = OWN.replace(
         "-1.5 - (weights[0] * lawn - weights[1]) ** 2",

@@ -59,7 +59,12 @@ class Evaluate:
         from maxentrl.cli.show import show_leave_one_out
         from maxentrl.runs.leave_one_out import leave_one_out
         from maxentrl.runs.leave_one_out_files import SCORES, save_leave_one_out
+        from maxentrl.status import InvalidInput
 
+        if len(source.jobs) > 1:
+            raise InvalidInput(
+                "--leave-one-out is for one scene: several are left out in turn by --leave-one-scene-out"
+            )
         job = source.scene(None)
         with fold_progress(terminal) as progress:
             found = leave_one_out(job, source.parameters, seed=self.seed or 0, progress=progress)

@@ -20,6 +20,7 @@ from maxentrl.runs.job import Job
 from maxentrl.runs.learning import STANDARD_TRAINING, Learning, make_learning
 from maxentrl.runs.reward import make_reward, reward_in
 from maxentrl.runs.training_files import load_training, save_reward, save_training
+from maxentrl.status import Status
 
 CHECKPOINT = "checkpoint.json"
 """The best coefficients so far."""
@@ -92,8 +93,10 @@ def fit_jobs(jobs: Mapping[str, Job], folder: Path, progress: Callback, *, secon
         validation.append(_validated(own, found))
         if training.members > 1:
             save_reward(folder / member_file(member), own.reward, found.parameters)
+        if found.status is Status.INTERRUPTED:
+            break
     scores = validation if not np.isnan(validation).any() else [one.value for one in fits]
-    chosen = int(np.argmax(scores))
+    chosen = len(fits) - 1 if fits[-1].status is Status.INTERRUPTED else int(np.argmax(scores))
     _keep_network(folder, learning.reward, fits[chosen])
     took = seconds + sum(one.certificate.seconds for one in fits)
     return Fitted(fits[chosen], steps, took, tuple(fits), tuple(validation), chosen)

@@ -129,6 +129,7 @@ def read_job(spec: Spec, *, seed: int | None = None, like: AbstractReward | None
     Raises:
         InvalidInput: anything that cannot be used, by name.
     """
+    spec = seeded(spec, seed)
     scene = read_scene(spec)
     time = make_time(spec.time, scene.world)
     reward = make_reward(spec, scene.place) if like is None else reward_in(spec, scene.place, like)
@@ -136,6 +137,18 @@ def read_job(spec: Spec, *, seed: int | None = None, like: AbstractReward | None
     if spec.demonstrations is not None:
         demonstrations = read_demonstrations(spec, scene, time, reward, seed=seed)
     return Job(spec, scene, time, reward, demonstrations)
+
+
+def seeded(spec: Spec, seed: int | None) -> Spec:
+    """The specification with this seed for the first weights of a network and for its training; as it is without one."""
+    reward, fit = spec.reward, spec.fit
+    if seed is None:
+        return spec
+    if reward.network is not None:
+        reward = reward.model_copy(update={"network": reward.network.model_copy(update={"seed": seed})})
+    if fit.training is not None:
+        fit = fit.model_copy(update={"training": fit.training.model_copy(update={"seed": seed})})
+    return spec.model_copy(update={"reward": reward, "fit": fit})
 
 
 def read_jobs(study: Study, *, seed: int | None = None) -> dict[str, Job]:
