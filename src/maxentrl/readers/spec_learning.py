@@ -45,6 +45,8 @@ class PerceptronNetwork(Table):
     """Of the hidden layers."""
     output: Output | None = None
     """`"cost"`: every decision costs something (the default where time is to a goal); `"any-sign"`: any number."""
+    terminal: Literal["shared", "none"] = "none"
+    """What the last state of a walk pays: as a decision in it does, or nothing."""
     seed: Seed = 0
     """Seed of the first weights."""
 
@@ -64,6 +66,8 @@ class ConvolutionalNetwork(Table):
     """Of the hidden layers."""
     output: Output | None = None
     """`"cost"`: every decision costs something (the default where time is to a goal); `"any-sign"`: any number."""
+    terminal: Literal["shared", "none"] = "none"
+    """What the last state of a walk pays: as a decision in it does, or nothing."""
     seed: Seed = 0
     """Seed of the first weights."""
 

@@ -43,7 +43,7 @@ class MapLayers:
         geometry = world.geometry
         if geometry is None:
             raise InvalidInput("this world has no map: only worlds on a grid can be changed")
-        layers = {name: geometry.to_map(column) for name, column in world.state_features.items()}
+        layers = {name: geometry.mean_map(column) for name, column in world.state_features.items()}
         return MapLayers(layers, geometry.state_of_cell < 0)
 
     def known(self) -> Mapping[str, Float[np.ndarray, "rows columns"]]:

@@ -11,13 +11,14 @@ from maxentrl.readers.spec_learning import ConvolutionalNetwork, NetworkTable, O
 from maxentrl.readers.spec_model import Spec
 from maxentrl.rewards.convolution import convolutional
 from maxentrl.rewards.network import NetworkReward
-from maxentrl.rewards.outputs import AbstractOutput, AnySign, Cost
+from maxentrl.rewards.outputs import AbstractOutput, AnySign, Cost, Ends
 from maxentrl.rewards.perceptron import perceptron
 from maxentrl.rewards.reward import AbstractReward
 from maxentrl.runs.feature_names import matching_names
 from maxentrl.status import InvalidInput
 
 PLACE = "reward.network"
+ENDS = {"shared": Ends.LIKE_STATES, "none": Ends.NOTHING}
 
 
 def make_network(spec: Spec, table: NetworkTable, world: World) -> AbstractReward:
@@ -41,6 +42,7 @@ def make_network(spec: Spec, table: NetworkTable, world: World) -> AbstractRewar
             kernels=table.kernels,
             activation=table.activation,
             output=output,
+            ends=ENDS[table.terminal],
             seed=table.seed,
         )
     return perceptron(
@@ -53,6 +55,7 @@ def make_network(spec: Spec, table: NetworkTable, world: World) -> AbstractRewar
         depth=table.depth,
         activation=table.activation,
         output=output,
+        ends=ENDS[table.terminal],
         seed=table.seed,
     )
 

@@ -69,7 +69,7 @@ class Scene:
         geometry = self.world.geometry
         if geometry is None or self.world.mdp.state_names is not None:
             return self.world.mdp.state_name(state)
-        row, column = np.argwhere(geometry.state_of_cell == state)[0]
+        row, column = geometry.cell_of_state[state]
         return f"cell [{row}, {column}]"
 
 
