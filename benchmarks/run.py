@@ -1,6 +1,6 @@
 """Run the speed benchmarks one after the other, keep what they print, and write the tables of the two READMEs from it.
 
-    MAXENTRL_DATA=../shared/data python benchmarks/run.py [backup fit10 fit50 kitani plaza] [--tables]
+    MAXENTRL_DATA=../shared/data python benchmarks/run.py [backup fit10 fit50 kitani plaza scenes] [--tables]
 
 Each result is a JSON file in ``benchmarks/results``; ``--tables`` only writes the tables anew.
 """
@@ -24,6 +24,7 @@ RUNS = {
     "fit50": ["speed/fit.py", "--size", "50", "--rounds", "3"],
     "kitani": ["speed/kitani.py"],
     "plaza": ["speed/plaza.py"],
+    "scenes": ["speed/scenes.py"],
 }
 MARK = "<!-- figures: written by benchmarks/run.py -->"
 END = "<!-- end of figures -->"
@@ -99,12 +100,25 @@ def rows_of_plaza(figures: Figures) -> list[tuple[str, str, str]]:
     return [(work, "milliseconds, median (worst)", f"{figures['median_ms']:.2g} ({figures['worst_ms']:.2g})")]
 
 
+def rows_of_scenes(figures: list[Figures]) -> list[tuple[str, str, str]]:
+    rows = []
+    for each in figures:
+        work = f"{each['scenes']} scenes of 20 to 200 cells a side, {each['kind'].replace('-', ', ')}"
+        rows += [
+            (work, "functions compiled (for each scene at its own size)", f"{each['compilations']} ({each['own']})"),
+            ("", "a pass over all, in sums of the passes of each scene alone at its own size", spread(each["ratio"])),
+            ("", "the same in processor time", spread(each["ratio_of_processor_time"])),
+        ]
+    return rows
+
+
 TABLES: dict[str, Callable[[Any], list[tuple[str, str, str]]]] = {
     "fit50": rows_of_fit,
     "fit10": rows_of_fit,
     "backup": rows_of_backup,
     "kitani": rows_of_kitani,
     "plaza": rows_of_plaza,
+    "scenes": rows_of_scenes,
 }
 
 

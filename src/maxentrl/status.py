@@ -47,12 +47,20 @@ class Status(enum.Enum):
         "stopped early: the likelihood of walks held out rose no further; the parameters are those where it was "
         "highest, not a maximum of the objective"
     )
+    STEPS_TAKEN = (
+        "took all the steps that were asked for: the parameters are the best found, not a maximum of the objective, and the "
+        "gradient norm says how far from one; take more steps, or hold walks out to stop early"
+    )
+    INFEASIBLE_BALL = (
+        "no policy comes that near to the data: every policy misses some of the features by more than was allowed; enlarge "
+        "the radius, or drop or mend the features named"
+    )
     INTERRUPTED = "interrupted: the parameters are the best found so far and the checkpoint can be resumed"
 
     @property
     def successful(self) -> bool:
         """Whether the result may be used as what was asked for."""
-        return self in (Status.EXACT, Status.CONVERGED, Status.EARLY_STOPPED)
+        return self in (Status.EXACT, Status.CONVERGED, Status.EARLY_STOPPED, Status.STEPS_TAKEN)
 
 
 class MaxentrlError(Exception):

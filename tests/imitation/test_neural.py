@@ -10,10 +10,12 @@ import pytest
 from imitation.walks import N_ACTIONS, N_STATES, loose, small_mdp
 from maxentrl.demos.trajectories import UNKNOWN, Trajectories
 from maxentrl.imitation.choice_features import action_constants, interacted_features, pair_features
+from maxentrl.imitation.clone_file import clone_from_bytes, clone_to_bytes
 from maxentrl.imitation.logistic import clone_by_logit
 from maxentrl.imitation.neural import Training, clone_by_network
 from maxentrl.imitation.scores import score_choices
 from maxentrl.imitation.tabular import clone_by_counting
+from maxentrl.rewards.tensor_file import pack, unpack
 from maxentrl.status import InvalidInput, MissingExtra, Status
 
 QUICK = Training(width=16, depth=1, max_epochs=60, patience=15, batch=4, learning_rate=1e-2)
@@ -87,3 +89,52 @@ def test_what_a_network_cannot_be_trained_on_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "optax", None)
     with pytest.raises(MissingExtra, match=r"pip install 'maxentrl\[deep\]'"):
         clone_by_network(mdp, walks, SCALAR)
+
+
+def small_clone(**changes):
+    mdp = small_mdp(deterministic=True)
+    training = dataclasses.replace(QUICK, max_epochs=2, width=4, **changes)
+    return clone_by_network(mdp, curved_walks(mdp, 12, 3)[0], SCALAR, training), training
+
+
+def test_a_clone_comes_back_from_its_file_to_the_last_bit():
+    clone, training = small_clone()
+    read = clone_from_bytes(clone.mdp, SCALAR, clone_to_bytes(clone), training=training, source="clone")
+    assert read.log_policy().tobytes() == clone.log_policy().tobytes()
+    assert (read.status, read.best_epoch) == (clone.status, clone.best_epoch)
+    assert read.held_out.tobytes() == clone.held_out.tobytes()
+
+
+def test_a_file_of_another_clone_is_refused_by_what_differs():
+    clone, training = small_clone()
+    data = clone_to_bytes(clone)
+    other = pair_features({"y": np.ones((N_ACTIONS, N_STATES))})
+    for features, wanted, match in (
+        (other, training, r"features \[0\] is x in the file and y here"),
+        (SCALAR, dataclasses.replace(training, width=5), r"weight \[0\] is 4 in the file and 5 here"),
+        (SCALAR, dataclasses.replace(training, depth=2), r"layers\[1\]\.weight \[0\] is 1 in the file and 4 here"),
+    ):
+        with pytest.raises(InvalidInput, match=f"old: made for another clone: .*{match}"):
+            clone_from_bytes(clone.mdp, features, data, training=wanted, source="old")
+
+
+def test_a_damaged_file_of_a_clone_is_refused():
+    clone, training = small_clone()
+    data = clone_to_bytes(clone)
+    for broken in (b"", data[:7], data[:50], data[:-1], b"\x80\x04" + data):
+        with pytest.raises(InvalidInput, match="file: not a checkpoint"):
+            clone_from_bytes(clone.mdp, SCALAR, broken, training=training, source="file")
+    tensors, manifest = unpack("clone", data, source="file")
+    for changed, match in (
+        ({"spread": np.zeros(1)}, "spread holds numbers that cannot be"),
+        ({"centre": np.zeros(2)}, "centre is missing or has no sense"),
+        ({"network.layers[0].bias": np.full(4, np.nan)}, r"network\.layers\[0\]\.bias holds numbers that cannot be"),
+    ):
+        odd = pack("clone", {**tensors, **changed}, manifest)
+        with pytest.raises(InvalidInput, match=f"file: damaged: {match}"):
+            clone_from_bytes(clone.mdp, SCALAR, odd, training=training, source="file")
+    odd = pack("clone", tensors, {**manifest, "status": "FINE"})
+    with pytest.raises(InvalidInput, match="how training ended"):
+        clone_from_bytes(clone.mdp, SCALAR, odd, training=training, source="file")
+    with pytest.raises(InvalidInput, match="holds a clone, expected a reward"):
+        unpack("reward", data, source="file")

@@ -95,7 +95,7 @@ def test_an_infeasible_ball_names_what_is_missed_most():
     far = dataclasses.replace(problem, data=problem.data + np.array([0.0, 50.0]))
     with pytest.raises(Failure, match="more than the radius 1; missed most: 'move'") as caught:
         prefer_within(far, 1.0, GreatestEntropy())
-    assert caught.value.status is Status.UNBOUNDED_DUAL
+    assert caught.value.status is Status.INFEASIBLE_BALL
     nearest = match(far).distance
     just = prefer_within(far, nearest + 0.01, LeastCost(RewardTable.from_pairs(np.ones((N_ACTIONS, N_STATES)))))
     assert just.objective == pytest.approx(HORIZON, abs=1e-6)

@@ -8,7 +8,8 @@ import pytest
 from inverse.small_fits import curved_reward, feasible_parameters, small_mdp, small_problem
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.inverse.columns import table_columns
-from maxentrl.inverse.derivatives import objective_hessian, objective_scores, outcome_noise
+from maxentrl.inverse.curvature import information
+from maxentrl.inverse.derivatives import objective_hessian, objective_scores
 from maxentrl.inverse.feature_matching import FeatureMatching
 from maxentrl.inverse.likelihood import ConditionalLikelihood
 from maxentrl.inverse.objectives import value_and_gradient
@@ -149,7 +150,7 @@ def test_information_and_outcome_noise_are_the_variance_of_feature_counts():
 
     mean, square = moments(0, int(one.starts[0]))
     variance = square - np.outer(mean, mean)
-    information = -hessian_of(objective, problem.reward, parameters)
-    noise = outcome_noise(objective, problem.reward, parameters)
+    curvature = -hessian_of(objective, problem.reward, parameters)
+    noise = information(plan, table, objective.source(0, plan), noise=True)[1]
     assert np.abs(noise).max() > 0.05
-    np.testing.assert_allclose(information + noise, variance, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(curvature + noise, variance, rtol=1e-10, atol=1e-12)

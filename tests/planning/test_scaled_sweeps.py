@@ -28,13 +28,13 @@ def by_products(problem):
     operator = ScaledBackup.of(make_backup(problem), problem.time.horizon)
     if operator is None:
         return None
-    values, held = scaled._scaled_values(operator, problem.time.horizon)
+    values, held = scaled._scaled_values(operator, problem.time.horizon, problem.time.horizon + 1)
     return np.asarray(values) if held else None
 
 
 @double_precision
 def by_logarithms(problem):
-    return np.asarray(sweep_values(make_backup(problem), problem.time.horizon))
+    return np.asarray(sweep_values(make_backup(problem), problem.time.horizon, problem.time.horizon + 1))
 
 
 @double_precision
@@ -42,14 +42,14 @@ def visits_by_products(problem, values, source):
     operator = ScaledBackup.of(make_backup(problem), problem.time.horizon)
     assert operator is not None
     assert operator.transitions.arrivals is not None
-    visits, held = scaled._scaled_visits(operator, values, source)
+    visits, held = scaled._scaled_visits(operator, values, source, problem.time.horizon)
     assert held
     return jax.tree.map(np.asarray, visits)
 
 
 @double_precision
 def visits_by_logarithms(problem, values, source):
-    visits = sweep_visits(make_backup(problem), values, source, per_step=False, outcomes=False)
+    visits = sweep_visits(make_backup(problem), values, source, len(values) - 1, per_step=False, outcomes=False)
     return jax.tree.map(np.asarray, visits)
 
 

@@ -19,7 +19,7 @@ from maxentrl.inverse.optimise import AbstractOptimiser, Callback, Optimum, sile
 from maxentrl.inverse.parameters import ParameterSpace
 from maxentrl.inverse.prior import GaussianPrior
 from maxentrl.inverse.summary import coefficient_table
-from maxentrl.inverse.uncertainty import Coefficient, ErrorKind, Uncertainty, _covariances
+from maxentrl.inverse.uncertainty import Coefficient, ErrorKind, Uncertainty, covariances_of
 from maxentrl.mdp.mdp import MDP
 from maxentrl.status import Failure, InvalidInput, Status
 
@@ -159,7 +159,7 @@ def _judged(target: ConditionalLogit, optimum: Optimum, smallest: float) -> tupl
 def _uncertainty(target: ConditionalLogit, optimum: Optimum, found: Identification) -> Uncertainty | None:
     bread = found.inverse()
     try:
-        covariances, remarks = _covariances(target.scores(optimum.point.free), bread, len(bread) - len(found.null))
+        covariances, remarks = covariances_of(target.scores(optimum.point.free), bread, len(bread) - len(found.null))
     except Failure:
         return None
     if target.prior is not None:

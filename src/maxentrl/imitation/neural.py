@@ -16,7 +16,8 @@ from maxentrl.imitation.choices import Choices
 from maxentrl.imitation.policy import AbstractPolicy, LogPolicy, log_choice
 from maxentrl.mdp.mdp import MDP
 from maxentrl.numerics.precision import double_precision
-from maxentrl.status import Failure, InvalidInput, MissingExtra, Status
+from maxentrl.rewards.extras import load_deep
+from maxentrl.status import Failure, InvalidInput, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,11 +117,7 @@ def clone_by_network(
             fewer than two decisions.
         Failure: NON_FINITE where the likelihood became NaN before any pass was completed.
     """
-    try:
-        import equinox as eqx  # noqa: PLC0415
-        import optax  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingExtra(str(error.name), "deep") from error
+    eqx, optax = load_deep("equinox"), load_deep("optax")
     if (trajectories.actions == UNKNOWN).any():
         raise InvalidInput(
             "some actions were not seen, and a network is trained on actions: use clone_by_counting or clone_by_logit, "
@@ -128,9 +125,7 @@ def clone_by_network(
         )
     choices = Choices.of(mdp, trajectories, features)
     data = _Data.of(mdp, choices, trajectories, training)
-    network = eqx.nn.MLP(
-        len(features.names), "scalar", training.width, training.depth, jnp.tanh, key=jax.random.key(training.seed)
-    )
+    network = first_network(features, training)
     optimiser = optax.adamw(training.learning_rate, weight_decay=training.weight_decay)
     state = optimiser.init(eqx.filter(network, eqx.is_array))
 
@@ -141,6 +136,18 @@ def clone_by_network(
         return eqx.apply_updates(network, updates), state, loss
 
     return _trained(mdp, features, data, network, state, step, eqx.filter_jit(_loss), training)
+
+
+@double_precision
+def first_network(features: ChoiceFeatures, training: Training) -> Any:
+    """The equinox module before training.
+
+    Raises:
+        MissingExtra: equinox is not installed.
+    """
+    return load_deep("equinox").nn.MLP(
+        len(features.names), "scalar", training.width, training.depth, jnp.tanh, key=jax.random.key(training.seed)
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

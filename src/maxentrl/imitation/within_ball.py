@@ -95,7 +95,7 @@ def prefer_within(
     Raises:
         MissingExtra: cvxpy is not installed.
         InvalidInput: a negative radius.
-        Failure: UNBOUNDED_DUAL where no policy is within the radius, naming the features that are missed most; STALLED
+        Failure: INFEASIBLE_BALL where no policy is within the radius, naming the features that are missed most; STALLED
             where the solver gives no answer.
     """
     began = clock.perf_counter()
@@ -144,9 +144,9 @@ def _refuse_empty(problem: MatchingProblem, radius: float, tolerance: float) -> 
     closest = match(problem, tolerance=tolerance)
     if closest.bound > radius + tolerance:
         raise Failure(
-            Status.UNBOUNDED_DUAL,
+            Status.INFEASIBLE_BALL,
             f"every policy is at least {closest.bound:.6g} from the data, more than the radius {radius:g}; missed most: "
-            f"{', '.join(_most_missed(closest))}. Enlarge the radius, or drop these features",
+            f"{', '.join(_most_missed(closest))}",
         )
 
 

@@ -69,12 +69,10 @@ class WalkBatches(AbstractBatches):
     size: int
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise InvalidInput(f"size = {self.size}: expected at least one walk a batch")
+        _at_least_one("size", self.size, "walk")
 
     def divide(self, trajectories: Trajectories, generator: np.random.Generator) -> list[Int[np.ndarray, " n"]]:
-        order = generator.permutation(len(trajectories))
-        return [np.sort(part) for part in np.array_split(order, -(-len(order) // self.size))]
+        return [np.sort(part) for part in _at_random(np.arange(len(trajectories)), self.size, generator)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,13 +86,24 @@ class GoalBatches(AbstractBatches):
     goals: int
 
     def __post_init__(self) -> None:
-        if self.goals < 1:
-            raise InvalidInput(f"goals = {self.goals}: expected at least one goal a batch")
+        _at_least_one("goals", self.goals, "goal")
 
     def divide(self, trajectories: Trajectories, generator: np.random.Generator) -> list[Int[np.ndarray, " n"]]:
-        order = generator.permutation(np.unique(trajectories.goals))
-        parts = np.array_split(order, -(-len(order) // self.goals))
+        parts = _at_random(np.unique(trajectories.goals), self.goals, generator)
         return [np.flatnonzero(np.isin(trajectories.goals, part)) for part in parts]
+
+
+def _at_least_one(name: str, count: int, what: str) -> None:
+    if count < 1:
+        raise InvalidInput(f"{name} = {count}: expected at least one {what} a batch")
+
+
+def _at_random(
+    members: Int[np.ndarray, " N"], size: int, generator: np.random.Generator
+) -> list[Int[np.ndarray, " n"]]:
+    """The members in a random order, in even groups of at most ``size``."""
+    order = generator.permutation(members)
+    return np.array_split(order, -(-len(order) // size))
 
 
 @singledispatch

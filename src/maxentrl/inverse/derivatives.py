@@ -9,12 +9,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from maxentrl.demos.trajectories import Trajectories
-from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, Columns, columns_along, table_columns, table_curvature
+from maxentrl.inverse.columns import MAXIMUM_PARAMETERS, Columns, columns_along, table_curvature
 from maxentrl.inverse.curvature import information, model_columns, value_jacobian
 from maxentrl.inverse.feature_matching import FeatureMatching
 from maxentrl.inverse.likelihood import ConditionalLikelihood, RowReading
 from maxentrl.inverse.objectives import AbstractObjective, Evaluation
-from maxentrl.inverse.pullback import reward_table
 from maxentrl.inverse.rows import decision_rows
 from maxentrl.numerics.blas import on_all_cores
 from maxentrl.planning.solution import SoftSolution
@@ -118,20 +117,6 @@ def joined_scores(parts: Sequence[Scores]) -> Scores:
         np.concatenate([part.owner + offset for part, offset in zip(parts, first[:-1], strict=True)]),
         np.concatenate([part.weights for part in parts]),
     )
-
-
-def outcome_noise(
-    objective: FeatureMatching, reward: AbstractReward, parameters: Float[np.ndarray, " K"]
-) -> Float[np.ndarray, "K K"]:
-    """Σ μ Cov_{s'}(φ + ∇V)/τ²: what chance outcomes add to the variance of feature counts (causal, undiscounted)."""
-    table, columns = reward_table(reward, parameters), table_columns(reward, parameters)
-    problem, total = objective.problem, np.zeros((len(parameters), len(parameters)))
-    for g, solution in enumerate(objective.planner.solve(problem.forward, table)):
-        raw = _cut(columns.over(problem.temperature), solution)
-        averaged = raw.averaged(problem.mdp.transitions)
-        noisy = dataclasses.replace(averaged, outcome=raw.outcome)
-        total += information(solution, noisy, objective.source(g, solution), noise=True)[1]
-    return total
 
 
 def _known(objective: AbstractObjective) -> FeatureMatching | ConditionalLikelihood:

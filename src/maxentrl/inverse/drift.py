@@ -21,12 +21,11 @@ from maxentrl.inverse.drift_agents import AbstractAgent
 from maxentrl.inverse.drift_newton import DriftPoint, DriftSearch, DriftSettings
 from maxentrl.inverse.drift_objective import AbstractDriftObjective, LookaheadObjective
 from maxentrl.inverse.drift_prior import RandomWalkPrior
-from maxentrl.inverse.feasible import feasible_start
 from maxentrl.inverse.lbfgsb import LBFGSB
 from maxentrl.inverse.optimise import Callback, Progress, silent
 from maxentrl.inverse.parameters import ParameterSpace
 from maxentrl.inverse.problem import InverseProblem
-from maxentrl.inverse.ray import best_on_ray
+from maxentrl.inverse.ray import start_of
 from maxentrl.inverse.target import FitTarget
 from maxentrl.planning.problem import SoftProblem
 from maxentrl.status import InvalidInput, Status
@@ -180,10 +179,7 @@ def _constant(objective: AbstractDriftObjective) -> Float[np.ndarray, " K"]:
     """The fit without drift: feasible, and the limit of a smooth prior."""
     space = ParameterSpace.of(objective.reward.names)
     target = FitTarget((objective.constant,), space)
-    begin = feasible_start(target)
-    if not np.array_equal(begin, space.start):
-        begin = best_on_ray(target, space.start, begin)
-    optimum = LBFGSB(max_evaluations=CONSTANT_EVALUATIONS).maximise(target, begin)
+    optimum = LBFGSB(max_evaluations=CONSTANT_EVALUATIONS).maximise(target, start_of(target))
     if optimum.status is Status.INTERRUPTED:
         raise KeyboardInterrupt
     return space.parameters(optimum.point.free)

@@ -9,15 +9,15 @@ from maxentrl.demos.counts import FeatureCounts
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.inverse.planners import Episodes
 from maxentrl.inverse.problem import InverseProblem
-from maxentrl.inverse.pullback import reward_table
 from maxentrl.mdp.time import Finite, ToGoal
-from maxentrl.rewards.reward import AbstractReward, starting_parameters
+from maxentrl.rewards.reward import AbstractReward
+from maxentrl.rewards.shapes import shapes_of
 from maxentrl.status import InvalidInput
 
 
 def uses_steps(reward: AbstractReward) -> bool:
     """Whether a reward gives each step its own table."""
-    return reward_table(reward, starting_parameters(reward)).per_step
+    return shapes_of(reward, len(reward.names)).steps is not None
 
 
 def episodes_of(problem: InverseProblem) -> Episodes:

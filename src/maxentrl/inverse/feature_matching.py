@@ -13,13 +13,12 @@ from maxentrl.inverse.episodes import episodes_of, uses_steps
 from maxentrl.inverse.objectives import AbstractObjective, Evaluation, difference
 from maxentrl.inverse.planners import AbstractPlanner, planner_of
 from maxentrl.inverse.problem import InverseProblem
-from maxentrl.inverse.pullback import reward_table
 from maxentrl.inverse.rows import DecisionRows, decision_rows
 from maxentrl.mdp.time import Discounted
 from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.planning.solution import SoftSolution
 from maxentrl.rewards.linear import LinearReward
-from maxentrl.rewards.reward import starting_parameters
+from maxentrl.rewards.shapes import shapes_of
 from maxentrl.status import Failure, InvalidInput, Status
 
 
@@ -120,7 +119,7 @@ def data_visits(problem: InverseProblem, trajectories: Trajectories, rows: Decis
     A decision whose action was not seen is shared by the actions that explain it; that is exact where these have the
     same reward, which :meth:`FeatureMatching.evaluate` insists on.
     """
-    visits = reward_table(problem.reward, starting_parameters(problem.reward)).zeros()
+    visits = shapes_of(problem.reward, len(problem.reward.names)).zeros()
     dynamics = np.exp(rows.log_dynamics)
     share = dynamics / np.add.reduceat(dynamics, rows.first)[rows.decision]
     step = rows.step[rows.decision]

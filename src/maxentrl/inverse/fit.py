@@ -11,7 +11,7 @@ from jaxtyping import Float
 from maxentrl.demos.trajectories import Trajectories
 from maxentrl.inverse.certificate import UNDECIDED, Certificate, certify
 from maxentrl.inverse.columns import MAXIMUM_PARAMETERS
-from maxentrl.inverse.feasible import feasible_start
+from maxentrl.inverse.common_sizes import in_common_sizes
 from maxentrl.inverse.feature_matching import FeatureMatching
 from maxentrl.inverse.lbfgsb import LBFGSB
 from maxentrl.inverse.likelihood import ConditionalLikelihood
@@ -21,7 +21,7 @@ from maxentrl.inverse.parameters import ParameterSpace
 from maxentrl.inverse.prior import GaussianPrior
 from maxentrl.inverse.problem import InverseProblem
 from maxentrl.inverse.pullback import reward_table
-from maxentrl.inverse.ray import best_on_ray
+from maxentrl.inverse.ray import start_of
 from maxentrl.inverse.summary import coefficient_table
 from maxentrl.inverse.target import FitTarget
 from maxentrl.inverse.uncertainty import WEIGHT, Coefficient, ErrorKind, Uncertainty, uncertainty_of
@@ -86,7 +86,7 @@ class Fit:
         if self.uncertainty is not None:
             return self.uncertainty.coefficients(self.space.names, self.parameters, kind)
         note = "" if self.status is Status.CONVERGED else "no standard error: the fit did not converge"
-        if self.status is Status.EARLY_STOPPED:
+        if self.status in (Status.EARLY_STOPPED, Status.STEPS_TAKEN):
             note = "no standard error: stopped before the maximum"
         weight = ~coefficient_mask(self.problems[0].reward)
         rows = zip(self.space.names, self.parameters, np.where(weight, WEIGHT, note), strict=True)
@@ -170,11 +170,10 @@ def fit(
     if target.problems != scenes:
         raise InvalidInput("objective: expected one objective of each problem, in their order")
     wanted = _wanted(space, scenes[0].reward) if start is None else space.free_of(start)
-    for scene in scenes:  # a network that gives NaN is refused here, by name
+    asked, target = target, in_common_sizes(target)
+    for scene in target.problems:  # a network that gives NaN is refused here, by name
         reward_table(scene.reward, space.parameters(wanted))
-    begin = feasible_start(target, wanted)
-    if not np.array_equal(begin, wanted):
-        begin = best_on_ray(target, wanted, begin)
+    begin = start_of(target, wanted)
     history: list[Progress] = []
 
     def log(step: Progress) -> None:
@@ -186,7 +185,7 @@ def fit(
     uncertainty, smallest = _uncertainty(target, optimum.point.free, optimum.status)
     certificate = certify(target, begin, optimum, smallest)
     return Fit(
-        objectives=target.objectives,
+        objectives=asked.objectives,
         space=space,
         prior=prior,
         parameters=space.parameters(optimum.point.free),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import jax
@@ -72,7 +73,8 @@ class GradientSteps(AbstractOptimiser):
 
     A point where the partition function is infinite or a number is not finite is refused, and the step to it halved
     until it is not. The answer is the best of the points at which all walks were evaluated, or, with ``held_out``, the
-    one at which the walks held out were likeliest.
+    one at which the walks held out were likeliest. A run that takes all its steps ends as STEPS_TAKEN, which is no failure:
+    that number was asked for. Where no step raised the objective it ends as MAXIMUM_ITERATIONS, which is one.
 
     Attributes:
         transformation: from optax; it sees all free parameters as one vector (F,).
@@ -136,8 +138,8 @@ class _Training:
         self.whole = len(self.targets) == 1
         if self.whole:
             search.target = self.targets[0]
-        self.update = double_precision(jax.jit(settings.transformation.update))
-        self.step, self.free, self.anchor = 0, search.best.free, search.best.free
+        self.update = _compiled(settings.transformation.update)
+        self.step, self.free, self.anchor, self.begun = 0, search.best.free, search.best.free, search.best.free
         self.optimiser = _first_state(settings.transformation, self.free)
         self.judge = _Judge(settings.held_out, search.target)
         if settings.resume is not None:
@@ -162,7 +164,12 @@ class _Training:
             if self.step % self.settings.keep_every == 0 or self.step == self.settings.steps:
                 self._keep()
         self.search.evaluate(self.free)
-        return Status.MAXIMUM_ITERATIONS
+        return Status.STEPS_TAKEN if self.improved else Status.MAXIMUM_ITERATIONS
+
+    @property
+    def improved(self) -> bool:
+        """Whether the best point is another than the start: else the steps were in vain."""
+        return not np.array_equal(self.search.best.free, self.begun)
 
     def settle(self, status: Status = Status.INTERRUPTED) -> Status:
         """Take the point that the walks held out chose, if they did; how training ended for that point."""
@@ -261,6 +268,12 @@ class _Training:
         if self.judge.likelihoods and len(state.chosen):
             self.judge.best, self.judge.value, self.judge.waited = state.chosen, state.held_out, state.waited
         self.search.settle(Point(state.best, state.best_value, state.best_gradient))
+
+
+@lru_cache(maxsize=16)
+def _compiled(update: Callable[..., Any]) -> Callable[..., Any]:
+    """A transformation's update, compiled once for all runs that use it."""
+    return double_precision(jax.jit(update))
 
 
 @double_precision

@@ -15,7 +15,6 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float
 
-from maxentrl.inverse.feasible import feasible_start
 from maxentrl.inverse.fit import space_of
 from maxentrl.inverse.identification import identify
 from maxentrl.inverse.lbfgsb import LBFGSB
@@ -29,7 +28,7 @@ from maxentrl.inverse.optimise import AbstractOptimiser, Optimum, Progress
 from maxentrl.inverse.parameters import ParameterSpace
 from maxentrl.inverse.prior import GaussianPrior
 from maxentrl.inverse.problem import InverseProblem
-from maxentrl.inverse.ray import best_on_ray
+from maxentrl.inverse.ray import start_of
 from maxentrl.status import InvalidInput, Status
 
 SINGLE = 200
@@ -164,10 +163,7 @@ def _check(objective: ConditionalLikelihood, components: int, start: np.ndarray 
 def _common(target: MixtureTarget) -> Float[np.ndarray, " K"]:
     """θ of the fit of a single component."""
     single, space = target.single, target.component_space
-    begin = feasible_start(single)
-    if not np.array_equal(begin, space.start):
-        begin = best_on_ray(single, space.start, begin)
-    optimum = LBFGSB(max_evaluations=SINGLE).maximise(single, begin)
+    optimum = LBFGSB(max_evaluations=SINGLE).maximise(single, start_of(single))
     if optimum.status is Status.INTERRUPTED:
         raise KeyboardInterrupt
     return space.parameters(optimum.point.free)

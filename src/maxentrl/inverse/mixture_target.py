@@ -23,11 +23,8 @@ from maxentrl.inverse.likelihood import ConditionalLikelihood
 from maxentrl.inverse.mixture_likelihood import ComponentPlan
 from maxentrl.inverse.parameters import ParameterSpace
 from maxentrl.inverse.prior import GaussianPrior
-from maxentrl.inverse.target import AbstractTarget, FitTarget, Point, worth_a_hessian
+from maxentrl.inverse.target import AbstractTarget, FitTarget, Point, recalled, worth_a_hessian
 from maxentrl.status import Failure, Status
-
-REMEMBERED = 2
-"""Points whose plans are kept: the best and the one on trial."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -150,12 +147,7 @@ class MixtureTarget(AbstractTarget):
         return float(self.objective.trajectories.weights @ point.log_likelihood) + prior
 
     def _known(self, free: Float[np.ndarray, " F"]) -> tuple[Point, MixturePoint]:
-        free = np.array(free, float)
-        known = self.memory.pop(free.tobytes(), None) or self._evaluate(free)
-        while len(self.memory) >= REMEMBERED:
-            self.memory.pop(next(iter(self.memory)))
-        self.memory[free.tobytes()] = known
-        return known
+        return recalled(self.memory, np.array(free, float), self._evaluate)
 
     def _evaluate(self, free: Float[np.ndarray, " F"]) -> tuple[Point, MixturePoint]:
         parameters, log_weights = self.split(free)

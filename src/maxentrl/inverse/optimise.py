@@ -68,7 +68,7 @@ class Optimum:
     Attributes:
         point: the best point.
         gradient_norm: of that point.
-        status: CONVERGED, EARLY_STOPPED, MAXIMUM_ITERATIONS, STALLED, NON_FINITE or INTERRUPTED.
+        status: CONVERGED, EARLY_STOPPED, STEPS_TAKEN, MAXIMUM_ITERATIONS, STALLED, NON_FINITE or INTERRUPTED.
         evaluations: of the target, rejected ones included.
         seconds: taken.
         detail: what stood in the way, where something did.

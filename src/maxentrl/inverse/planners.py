@@ -69,16 +69,17 @@ class StationaryRewardPlanner(AbstractPlanner):
 
     group: Int[np.ndarray, " M"]
     entry: Int[np.ndarray, " M"]
-    horizon: int
+    time: Finite
 
     @staticmethod
-    def of(episodes: Episodes) -> StationaryRewardPlanner:
+    def of(episodes: Episodes, time: Finite) -> StationaryRewardPlanner:
         """One sweep as long as the longest horizon."""
         horizon = int(episodes.horizons.max())
-        return StationaryRewardPlanner(np.zeros_like(episodes.horizons), horizon - episodes.horizons, horizon)
+        time = dataclasses.replace(time, horizon=horizon)
+        return StationaryRewardPlanner(np.zeros_like(episodes.horizons), horizon - episodes.horizons, time)
 
     def solve(self, pose: Pose, table: RewardTable) -> list[SoftSolution]:
-        return [solve(pose(table, Finite(self.horizon)))]
+        return [solve(pose(table, self.time))]
 
     def visits(self, solutions: list[SoftSolution], sources: list[np.ndarray], table: RewardTable) -> RewardTable:
         return solutions[0].occupancy(sources[0]).visits
@@ -174,7 +175,7 @@ class GoalPlanner(AbstractPlanner):
 def planner_of(episodes: Episodes, mdp: MDP, time: Time, *, per_step: bool) -> AbstractPlanner:
     """The planner for a kind of time."""
     if isinstance(time, Finite):
-        return (SteppedRewardPlanner if per_step else StationaryRewardPlanner).of(episodes)
+        return SteppedRewardPlanner.of(episodes) if per_step else StationaryRewardPlanner.of(episodes, time)
     if isinstance(time, Discounted):
         zeros = np.zeros(len(episodes.names), np.int64)
         return DiscountedPlanner(zeros, zeros, time)

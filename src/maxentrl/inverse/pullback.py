@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from maxentrl.numerics.precision import double_precision
 from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.numerics.types import ArrayLike
+from maxentrl.rewards.blocks import Block, BlockedReward
 from maxentrl.rewards.culprit import culprit
 from maxentrl.rewards.linear import LinearReward
 from maxentrl.rewards.reward import AbstractReward
@@ -24,6 +25,8 @@ def reward_table(reward: AbstractReward, parameters: Float[np.ndarray, " K"]) ->
     """
     if isinstance(reward, LinearReward):
         return _linear_table(reward, np.asarray(parameters, float))
+    if isinstance(reward, BlockedReward):
+        return _blocked_table(reward, np.asarray(parameters, float))
     return _compiled_table(reward, parameters)
 
 
@@ -33,6 +36,8 @@ def pull_back(
     """Σ visits · ∂table/∂θ at θ."""
     if isinstance(reward, LinearReward):
         return _linear_pull_back(reward, visits)
+    if isinstance(reward, BlockedReward):
+        return _blocked_pull_back(reward, np.asarray(parameters, float), visits)
     return _compiled_pull_back(reward, parameters, visits)
 
 
@@ -53,9 +58,45 @@ def _linear_pull_back(reward: LinearReward, visits: RewardTable) -> Float[np.nda
     return found
 
 
+def _blocked_table(reward: BlockedReward, parameters: Float[np.ndarray, " K"]) -> RewardTable:
+    table = reward.shape.zeros()
+    for block in reward.blocks:
+        found = _block_table(reward, block, parameters)
+        for whole, part in ((table.pair, found.pair), (table.terminal, found.terminal), (table.outcome, found.outcome)):
+            if whole is not None and part is not None:
+                np.asarray(whole)[..., block.states] += np.asarray(part)[..., block.places]
+    return table
+
+
+def _block_table(reward: BlockedReward, block: Block, parameters: Float[np.ndarray, " K"]) -> RewardTable:
+    own = np.asarray(block.own(parameters))
+    if block.whole:
+        return reward_table(block.reward, own)
+    found = _numbers(block.reward, own)
+    seen = jax.tree.map(lambda part: part[..., block.places], found)
+    if not all(np.all(part < np.inf) for part in jax.tree.leaves(seen)):
+        raise Failure(Status.NON_FINITE, culprit(reward.reward, parameters))
+    return found
+
+
+def _blocked_pull_back(
+    reward: BlockedReward, parameters: Float[np.ndarray, " K"], visits: RewardTable
+) -> Float[np.ndarray, " K"]:
+    gradient = np.zeros(len(parameters))
+    for block in reward.blocks:
+        own = np.asarray(block.own(parameters))
+        gradient[block.first : block.first + len(own)] += pull_back(block.reward, own, block.cut(visits))
+    return gradient
+
+
+@double_precision
+def _numbers(reward: AbstractReward, parameters: Float[np.ndarray, " K"]) -> RewardTable:
+    return jax.tree.map(np.asarray, _table(reward, np.asarray(parameters, float)))
+
+
 @double_precision
 def _compiled_table(reward: AbstractReward, parameters: Float[np.ndarray, " K"]) -> RewardTable:
-    table = jax.tree.map(np.asarray, _table(reward, np.asarray(parameters, float)))
+    table = _numbers(reward, parameters)
     if not all(np.all(part < np.inf) for part in jax.tree.leaves(table)):
         raise Failure(Status.NON_FINITE, culprit(reward, np.asarray(parameters, float)))
     return table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
+from maxentrl.inverse.feasible import feasible_start
 from maxentrl.inverse.optimise import REJECTED
 from maxentrl.inverse.target import FitTarget, Point
 from maxentrl.status import Failure
@@ -14,6 +15,21 @@ LARGEST = 0.5
 """Most that a step changes the length, as a share of it."""
 SETTLED = 1e-2
 """A step that changes the length by less than this share is the last."""
+
+
+def start_of(target: FitTarget, wanted: Float[np.ndarray, " F"] | None = None) -> Float[np.ndarray, " F"]:
+    """Where a search begins: the point ``wanted``, or the best on the ray from it through a feasible one if it is not.
+
+    Args:
+        target: what is maximised.
+        wanted: the space's own start where not given.
+
+    Raises:
+        InvalidInput: as :func:`feasible_start`.
+    """
+    origin = target.space.start if wanted is None else wanted
+    begin = feasible_start(target, origin)
+    return begin if np.array_equal(begin, origin) else best_on_ray(target, origin, begin)
 
 
 def best_on_ray(

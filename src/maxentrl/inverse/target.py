@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+from collections.abc import Callable
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -23,6 +25,7 @@ from maxentrl.status import Failure, InvalidInput, Status
 
 REMEMBERED = 2
 """Points whose plans are kept: the best and the one on trial."""
+Found = TypeVar("Found")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -38,6 +41,17 @@ class Point:
     free: Float[np.ndarray, " F"]
     value: float
     gradient: Float[np.ndarray, " F"]
+
+
+def recalled(
+    memory: dict[bytes, Found], free: Float[np.ndarray, " F"], evaluate: Callable[[Float[np.ndarray, " F"]], Found]
+) -> Found:
+    """What was found at a point, from memory where it is one of the last ``REMEMBERED``; memory is changed in place."""
+    known = memory.pop(free.tobytes(), None) or evaluate(free)
+    while len(memory) >= REMEMBERED:
+        memory.pop(next(iter(memory)))
+    memory[free.tobytes()] = known
+    return known
 
 
 class AbstractTarget(abc.ABC):
@@ -129,12 +143,7 @@ class FitTarget(AbstractTarget):
 
     def _known(self, free: Float[np.ndarray, " F"]) -> tuple[Point, tuple[Evaluation, ...]]:
         """A point with its evaluations, planned anew only where it is none of the last."""
-        free = np.array(free, float)
-        known = self.memory.pop(free.tobytes(), None) or self._evaluate(free)
-        while len(self.memory) >= REMEMBERED:
-            self.memory.pop(next(iter(self.memory)))
-        self.memory[free.tobytes()] = known
-        return known
+        return recalled(self.memory, np.array(free, float), self._evaluate)
 
     def _evaluate(self, free: Float[np.ndarray, " F"]) -> tuple[Point, tuple[Evaluation, ...]]:
         parameters = self.space.parameters(free)

@@ -156,7 +156,7 @@ def uncertainty_of(target: FitTarget, free: Float[np.ndarray, " F"]) -> Uncertai
     matrix = space.directions(inside)
     scores = target.scores(free, inside)
     bread = found.inverse()
-    covariances, remarks = _covariances(scores, bread, len(bread) - len(found.null))
+    covariances, remarks = covariances_of(scores, bread, len(bread) - len(found.null))
     return Uncertainty(
         interior,
         found,
@@ -168,9 +168,21 @@ def uncertainty_of(target: FitTarget, free: Float[np.ndarray, " F"]) -> Uncertai
     )
 
 
-def _covariances(
+def covariances_of(
     scores: Scores, bread: Float[np.ndarray, "I I"], rank: int
 ) -> tuple[dict[ErrorKind, np.ndarray], list[str]]:
+    """The covariances of an estimate, (I, I) each, of every kind that its scores allow, and what they do not allow.
+
+    Classical: the inverse information H⁻¹. Robust and clustered: H⁻¹ (Σ w² g gᵀ) H⁻¹ over decisions and trajectories, the
+    latter times M/(M − 1). Outer product: (Σ w g gᵀ)⁻¹ on the identified directions.
+
+    Args:
+        scores: gradients of single decisions and trajectories at the estimate.
+        bread: H⁻¹, zero along directions that are not identified.
+        rank: identified directions.
+
+    Source: White (1982); Liang & Zeger (1986); Berndt, Hall, Hall & Hausman (1974).
+    """
     found, remarks = {ErrorKind.CLASSICAL: bread}, []
     weight = scores.weights
     if scores.decision is not None:

@@ -14,9 +14,12 @@ class Finite:
 
     Attributes:
         horizon: T ≥ 1; None in a fit, where each trajectory has its own length as horizon.
+        rows: room for the values of this many times, at least T + 1, so that problems of different horizons share what
+            is compiled; None for T + 1. No number depends on it.
     """
 
     horizon: int | None = None
+    rows: int | None = dataclasses.field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.horizon is not None and self.horizon < 1:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
-
 from maxentrl.mdp.time import Finite
 from maxentrl.numerics.precision import double_precision
 from maxentrl.planning.backup import make_backup
@@ -33,5 +31,5 @@ class BackwardSweep:
         """
         if not isinstance(problem.time, Finite) or problem.time.horizon is None:
             raise InvalidInput(f"BackwardSweep solves Finite(T) problems, not {problem.time}; see choose_solver")
-        values = np.asarray(finite_values(make_backup(problem), problem.time.horizon))
+        values = finite_values(make_backup(problem), problem.time.horizon, problem.time.rows)
         return SoftSolution(problem, values, Status.EXACT, type(self).__name__, problem.time.horizon, 0.0)

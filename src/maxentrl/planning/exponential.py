@@ -68,14 +68,19 @@ class LinkPattern:
     pointers: Int[np.ndarray, " S+1"]
 
     @staticmethod
-    def of(transitions: AbstractTransitions) -> LinkPattern:
-        """The pattern of a process: one link for each pair (deterministic) or possible successor (sparse)."""
+    def of(transitions: AbstractTransitions, order: Int[np.ndarray, " S"] | None = None) -> LinkPattern:
+        """The pattern of a process: one link for each pair (deterministic) or possible successor (sparse).
+
+        States are eliminated in the ``order`` given, by default in one found here.
+        """
         n_states = transitions.n_states
         target = _targets(transitions)
         source = np.broadcast_to(np.arange(n_states), target.shape).ravel()
         target = target.ravel()
-        adjacency = sp.csr_array((np.ones(len(source)), (source, target)), shape=(n_states, n_states))
-        order = elimination_order(adjacency)
+        if order is None:
+            order = elimination_order(
+                sp.csr_array((np.ones(len(source)), (source, target)), shape=(n_states, n_states))
+            )
         place = np.empty(n_states, np.int64)
         place[order] = np.arange(n_states)
         rows = np.concatenate([place[source], np.arange(n_states)])
@@ -125,6 +130,13 @@ class Links:
 
     pattern: LinkPattern
     log_weight: Float[np.ndarray, " L"]
+
+    @property
+    def moving(self) -> Bool[np.ndarray, " S"]:
+        """States from which some move leads, in elimination order; the others arrive only where they are."""
+        found = np.zeros(len(self.pattern.order), bool)
+        found[self.pattern.place[self.pattern.source[~np.isneginf(self.log_weight)]]] = True
+        return found
 
     @cached_property
     def _costs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

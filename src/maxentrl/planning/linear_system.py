@@ -92,7 +92,7 @@ def _solve_shared(links: Links, posed: list[SoftProblem]) -> dict[int, SoftSolut
     factors, ones = _factorise(matrix), np.ones(len(links.pattern.place))
     if factors is None or not _certified(matrix, factors.solve(ones), ones):
         return {}
-    solutions = {}
+    solutions, moving = {}, links.moving
     for first in range(0, len(single), CHUNK):
         chunk = single[first : first + CHUNK]
         places = links.pattern.place[[_goals(posed[i])[0] for i in chunk]]
@@ -101,19 +101,21 @@ def _solve_shared(links: Links, posed: list[SoftProblem]) -> dict[int, SoftSolut
         columns = factors.solve(right)
         error = np.abs(matrix @ columns - right)
         for k, i in enumerate(chunk):
-            column, residual = columns[:, k], error[:, k]
-            if not ((column > SMALLEST).all() and np.isfinite(column).all()):
+            column, arrives = columns[:, k], moving.copy()
+            arrives[places[k]] = True
+            inside = column[arrives]
+            if not ((inside > SMALLEST).all() and np.isfinite(inside).all()):
                 continue
-            backward = float(np.max(residual / column))
+            backward = float(np.max(error[arrives, k] / inside))
             if backward > TOLERANCE:
                 continue
-            z = column / (column[places[k]] / SCALE)
+            z = np.where(arrives, column / (column[places[k]] / SCALE), 0.0)
             goal = _goals(posed[i])[0]
             end_value = float(posed[i].reward.terminal[goal]) / posed[i].temperature
             found = ExponentialFactors(links.pattern, matrix, factors, z, int(places[k]))
-            solutions[i] = _solution(
-                posed[i], (np.log(z) - np.log(SCALE) + end_value)[links.pattern.place], found, backward
-            )
+            with np.errstate(divide="ignore"):
+                values = (np.log(z) - np.log(SCALE) + end_value)[links.pattern.place]
+            solutions[i] = _solution(posed[i], values, found, backward)
     return solutions
 
 

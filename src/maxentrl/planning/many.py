@@ -150,7 +150,7 @@ def _sweep_rewards(
 ) -> ArrayLike:
     def one(weight: ArrayLike, end_value: ArrayLike, outcome: ArrayLike | None) -> ArrayLike:
         backup = dataclasses.replace(shared, weight=weight, end_value=end_value, outcome=outcome)
-        return sweep_values(backup, horizon)
+        return sweep_values(backup, horizon, horizon + 1)
 
     return jax.vmap(one)(weight, end_value, outcome)
 

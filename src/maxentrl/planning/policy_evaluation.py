@@ -93,7 +93,8 @@ def policy_occupancy(
     if horizon is not None:
         with np.errstate(divide="ignore"):
             backup = dataclasses.replace(_rewards(problem), weight=np.log(policy), form="soft")
-        table = sweep_visits(backup, np.zeros(source.shape), source, per_step=policy.ndim == 3, outcomes=False)
+        unused = np.zeros(source.shape)
+        table = sweep_visits(backup, unused, source, len(source) - 1, per_step=policy.ndim == 3, outcomes=False)
         table = jax.tree.map(np.asarray, table)
         missing = source.sum() - table.terminal.sum()
         if abs(missing) > 1e-9 * (1.0 + np.abs(source).sum()):

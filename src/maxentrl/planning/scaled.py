@@ -21,7 +21,7 @@ from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.numerics.scaled import Scaled, exponent_of, exponential, logarithm, power_of_two
 from maxentrl.numerics.types import ArrayLike
 from maxentrl.planning.backup import Backup
-from maxentrl.planning.sweeps import sweep_values, sweep_visits
+from maxentrl.planning.sweeps import in_all_rows, sweep_values, sweep_visits
 
 LARGEST_WEIGHT = 100.0
 """Most |r/τ + log q|, so that 2^-145 < w < 2^145 or w = 0."""
@@ -107,31 +107,39 @@ def _ratio(difference: Int[ArrayLike, "*shape"], largest: int) -> Float[Array, "
     return power_of_two(jnp.clip(difference, -CLIP, largest))
 
 
-@jax.jit
 def _factors(
     weight: Float[ArrayLike, "A S"], end_value: Float[ArrayLike, " S"]
-) -> tuple[Float[Array, "A S"], Bool[Array, ""]]:
-    """exp(weight), and whether weights and ends are within the limits."""
+) -> tuple[Float[np.ndarray, "A S"], bool]:
+    """exp(weight), and whether weights and ends are within the limits; on the host, where no size is compiled for."""
 
-    def within(numbers: ArrayLike, limit: float) -> Array:
-        return jnp.all(jnp.isneginf(numbers) | (jnp.abs(numbers) <= limit))
+    def within(numbers: ArrayLike, limit: float) -> bool:
+        return bool(np.all(np.isneginf(numbers) | (np.abs(numbers) <= limit)))
 
-    return jnp.exp(weight), within(weight, LARGEST_WEIGHT) & within(end_value, LARGEST_END)
+    with np.errstate(over="ignore"):
+        factor = np.exp(np.asarray(weight))
+    return factor, within(weight, LARGEST_WEIGHT) and within(end_value, LARGEST_END)
 
 
-def finite_values(backup: Backup, horizon: int) -> Float[Array, "times S"]:
-    """V_t/τ for t = 0..T, (T+1, S): by products where they hold every sum, else in log space."""
+def finite_values(backup: Backup, horizon: int, rows: int | None = None) -> Float[np.ndarray, "times S"]:
+    """V_t/τ for t = 0..T, (T+1, S): by products where they hold every sum, else in log space.
+
+    They are the beginning of an array of ``rows`` rows, T + 1 unless given: horizons with the same number of rows share
+    what is compiled.
+    """
+    rows = max(horizon + 1, rows or 0)
     scaled = ScaledBackup.of(backup, horizon)
     if scaled is not None:
-        values, held = _scaled_values(scaled, horizon)
+        values, held = _scaled_values(scaled, horizon, rows)
         if held:
-            return values
-    return sweep_values(backup, horizon)
+            return np.asarray(values)[: horizon + 1]
+    return np.asarray(sweep_values(backup, horizon, rows))[: horizon + 1]
 
 
-@partial(jax.jit, static_argnames="horizon")
-def _scaled_values(scaled: ScaledBackup, horizon: int) -> tuple[Float[Array, "times S"], Bool[Array, ""]]:
-    """V_t/τ, and whether every sum was held; without it the values are unfinished."""
+@partial(jax.jit, static_argnames="rows")
+def _scaled_values(
+    scaled: ScaledBackup, horizon: int | Array, rows: int
+) -> tuple[Float[Array, "rows S"], Bool[Array, ""]]:
+    """V_t/τ, zeros after the horizon, and whether every sum was held; without it the values are unfinished."""
 
     def step(back: int | Array, carry: tuple) -> tuple:
         values, now, growing = carry
@@ -146,7 +154,7 @@ def _scaled_values(scaled: ScaledBackup, horizon: int) -> tuple[Float[Array, "ti
         return end, values, earlier, changed, ~jnp.any(jnp.isnan(earlier.size))
 
     last = exponential(jnp.asarray(scaled.end_value))
-    values = jnp.zeros((horizon + 1, *last.size.shape))
+    values = jnp.zeros((rows, *last.size.shape))
     start = (0, values, last, jnp.any(last.size == 0), jnp.asarray(True))
     _, values, first, _, held = jax.lax.while_loop(lambda carry: (carry[0] < horizon) & carry[-1], steps, start)
     return values.at[0].set(logarithm(first)), held
@@ -161,19 +169,24 @@ def finite_visits(
     outcomes: bool,
 ) -> RewardTable:
     """:func:`~maxentrl.planning.sweeps.sweep_visits`, by products where sums over time are asked for and they exist."""
-    scaled = None if per_step or outcomes else ScaledBackup.of(backup, len(values) - 1)
+    horizon = len(values) - 1
+    scaled = None if per_step or outcomes else ScaledBackup.of(backup, horizon)
+    if not per_step and backup.weight.ndim == 2:
+        values, source = in_all_rows(values, source)
     if scaled is not None and scaled.transitions.arrivals is not None:
-        visits, held = _scaled_visits(scaled, values, source)
+        visits, held = _scaled_visits(scaled, values, source, horizon)
         if held:
             return visits
-    return sweep_visits(backup, values, source, per_step=per_step, outcomes=outcomes)
+    return sweep_visits(backup, values, source, horizon, per_step=per_step, outcomes=outcomes)
 
 
 @jax.jit
 def _scaled_visits(
-    scaled: ScaledBackup, values: Float[ArrayLike, "times S"], source: Float[ArrayLike, "times S"]
+    scaled: ScaledBackup, values: Float[ArrayLike, "rows S"], source: Float[ArrayLike, "rows S"], horizon: int | Array
 ) -> tuple[RewardTable, Bool[Array, ""]]:
     """Visits summed over time, and whether they are finite: a source near the largest double may overflow on the way.
+
+    Rows after the horizon are not read.
 
     In ``share`` = mass/z the policy w z'/z falls apart: share_{t+1}(s') = Σ w share_t over the moves that lead to s', and
     visits(a, s) = w Σ_t share_t(s) z_{t+1}(s'_a). Shares are held in units of 2^-exponent of their state's z. Exponents
@@ -198,12 +211,12 @@ def _scaled_visits(
 
     nothing, z = jnp.zeros_like(values[0]), exponential(values[0])
     carry = (jnp.where(z.size == 0, 0.0, source[0] / z.size), [nothing for _ in scaled.factor], nothing)
-    blocks, rest = divmod(len(values) - 1, TOGETHER)
-    if blocks:
+    blocks = horizon // TOGETHER
+    if len(values) > TOGETHER:
         carry = jax.lax.fori_loop(0, blocks, lambda block, c: steps(TOGETHER * block, TOGETHER, c), carry)
-    share, pair, terminal = steps(TOGETHER * blocks, rest, carry) if rest else carry
+    share, pair, terminal = jax.lax.fori_loop(TOGETHER * blocks, horizon, lambda t, c: steps(t, 1, c), carry)
     pair = jnp.stack([jnp.where(w > 0, w * row, 0.0) for w, row in zip(scaled.factor, pair, strict=True)])
-    terminal = terminal + share * exponential(values[-1]).size
+    terminal = terminal + share * exponential(values[horizon]).size
     return RewardTable(pair, terminal), jnp.all(jnp.isfinite(pair)) & jnp.all(jnp.isfinite(terminal))
 
 

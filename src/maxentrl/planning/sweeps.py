@@ -7,6 +7,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from maxentrl.numerics.reward_table import RewardTable
@@ -14,9 +15,26 @@ from maxentrl.numerics.types import ArrayLike, Rows
 from maxentrl.planning.backup import Backup
 
 
-@partial(jax.jit, static_argnames="horizon")
-def sweep_values(backup: Backup, horizon: int) -> Float[ArrayLike, "times S"]:
-    """u_t = V_t/τ for t = 0..T; only values are kept over time, policies are recomputed from them."""
+def in_all_rows(
+    values: Float[ArrayLike, "times S"], source: Float[ArrayLike, "times S"]
+) -> tuple[Float[ArrayLike, "rows S"], Float[ArrayLike, "rows S"]]:
+    """The array that the values of a shared sweep are the beginning of, without a copy, and a source of its shape."""
+    if not isinstance(values, np.ndarray) or not isinstance(values.base, np.ndarray):
+        return values, source
+    whole = values.base
+    if whole.ndim != 2 or whole.shape[1] != values.shape[1] or whole.dtype != values.dtype:
+        return values, source
+    if len(whole) <= len(values) or whole.ctypes.data != values.ctypes.data or not whole.flags.c_contiguous:
+        return values, source
+    entering, source = np.zeros(whole.shape), np.asarray(source)
+    used = np.flatnonzero(source.any(1))
+    entering[used] = source[used]
+    return whole, entering
+
+
+@partial(jax.jit, static_argnames="rows")
+def sweep_values(backup: Backup, horizon: int | Array, rows: int) -> Float[ArrayLike, "rows S"]:
+    """u_t = V_t/τ for t = 0..T, zeros in rows after the horizon; only values are kept, policies are found from them."""
 
     last = jnp.asarray(backup.end_value)
     weights = jnp.asarray(backup.weight)
@@ -28,7 +46,7 @@ def sweep_values(backup: Backup, horizon: int) -> Float[ArrayLike, "times S"]:
         now = backup.values(values[time + 1], weights[time] if weights.ndim == 3 else weights)
         return values.at[time].set(now)
 
-    values = jnp.zeros((horizon + 1, *last.shape), last.dtype).at[horizon].set(last)
+    values = jnp.zeros((rows, *last.shape), last.dtype).at[horizon].set(last)
     return jax.lax.fori_loop(0, horizon, step, values)
 
 
@@ -37,6 +55,7 @@ def sweep_visits(
     backup: Backup,
     values: Float[ArrayLike, "times S"],
     source: Float[ArrayLike, "times S"],
+    horizon: int | Array,
     *,
     per_step: bool,
     outcomes: bool,
@@ -47,6 +66,7 @@ def sweep_visits(
         backup: the operator.
         values: u_t, from :func:`sweep_values`.
         source: mass that enters at each time, (T+1, S). A trajectory of its own horizon L enters at time T − L.
+        horizon: T; later rows are not read. Visits of each step, and weights of each step, need T + 1 rows.
         per_step: keep the visits of each step, (T, A, S), in place of their sum, (A, S).
         outcomes: also the visits of each transition, (A, B, S).
     """
@@ -68,11 +88,20 @@ def sweep_visits(
     table = jnp.zeros(backup.weight.shape[-2:], values.dtype)
     nothing = jnp.zeros_like(values[0])
     start = (nothing, table, nothing, _no_outcomes(backup) if outcomes else None)
-    weights = backup.weight if backup.weight.ndim == 3 else None
-    (arriving, pair, terminal, outcome), each = jax.lax.scan(
-        step, start, (source[:-1], values[:-1], values[1:], weights)
-    )
-    return RewardTable(each if per_step else pair, terminal + arriving + source[-1], outcome)
+    source, values = jnp.asarray(source), jnp.asarray(values)
+    if per_step or backup.weight.ndim == 3:
+        weights = backup.weight if backup.weight.ndim == 3 else None
+        end, stacked = jax.lax.scan(step, start, (source[:-1], values[:-1], values[1:], weights))
+        table = stacked if per_step else end[1]
+    else:
+
+        def at(time: int | Array, carry: tuple) -> tuple:
+            return step(carry, (source[time], values[time], values[time + 1], None))[0]
+
+        end = jax.lax.fori_loop(0, horizon, at, start)
+        table = end[1]
+    arriving, _, terminal, outcome = end
+    return RewardTable(table, terminal + arriving + source[horizon], outcome)
 
 
 def _no_outcomes(backup: Backup) -> Array:

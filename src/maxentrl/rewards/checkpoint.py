@@ -58,7 +58,7 @@ def reward_from_bytes(reward: AbstractReward, data: bytes, *, source: str) -> Fl
         MissingExtra: safetensors is not installed.
     """
     tensors, manifest = unpack(KIND, data, source=source)
-    difference = _difference(manifest.get("architecture"), architecture_of(reward), "")
+    difference = difference_of(manifest.get("architecture"), architecture_of(reward), here="this reward")
     if difference:
         raise InvalidInput(f"{source}: made for another reward: {difference}")
     if any(path not in tensors for path, _ in _blocks(reward)):
@@ -77,19 +77,19 @@ def _blocks(reward: AbstractReward) -> list[tuple[str, tuple[int, ...]]]:
     return [("parameters", (len(reward.names),))]
 
 
-def _difference(found: Any, wanted: Any, where: str) -> str:
-    """The first thing in which two descriptions differ, in words."""
+def difference_of(found: Any, wanted: Any, *, here: str, where: str = "") -> str:
+    """The first thing in which the description in a file differs from that of what is ``here``, in words; else empty."""
     if isinstance(found, dict) and isinstance(wanted, dict):
         for key in dict.fromkeys([*wanted, *found]):
             inner = f"{where} {key}".strip()
             if key not in found or key not in wanted:
-                return f"{inner} is in {'this reward' if key in wanted else 'the file'} only"
-            if difference := _difference(found[key], wanted[key], inner):
+                return f"{inner} is in {here if key in wanted else 'the file'} only"
+            if difference := difference_of(found[key], wanted[key], here=here, where=inner):
                 return difference
         return ""
     if isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
         for index, pair in enumerate(zip(found, wanted, strict=True)):
-            if difference := _difference(*pair, f"{where} [{index}]"):
+            if difference := difference_of(*pair, here=here, where=f"{where} [{index}]"):
                 return difference
         return ""
     return "" if found == wanted else f"{where} is {found} in the file and {wanted} here"

@@ -97,6 +97,11 @@ class MaskedConvolutions:
         ]
         return MaskedConvolutions((*layers[:-1], quiet(layers[-1])), activation)
 
+    @property
+    def reach(self) -> int:
+        """Cells beyond which nothing changes the answer at a cell."""
+        return sum(layer.weight.shape[-1] // 2 for layer in self.layers)
+
     def __call__(
         self, layers: Float[Array, "C rows columns"], inside: Float[Array, "rows columns"]
     ) -> Float[Array, "1 rows columns"]:
@@ -182,7 +187,7 @@ class MapInputs(AbstractInputs):
                 f"{world.mdp.n_states - len(cells)} states lie nowhere on the map: a convolutional reward needs a cell each"
             )
         return MapInputs(
-            jnp.asarray(np.stack([geometry.to_map(column, 0.0) for column in columns])),
+            jnp.asarray(np.stack([geometry.mean_map(column, 0.0) for column in columns])),
             jnp.asarray((geometry.state_of_cell >= 0).astype(float)),
             jnp.asarray(np.ravel_multi_index(tuple(cells.T), geometry.shape)),
             world.mdp.n_actions,

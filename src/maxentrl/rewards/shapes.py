@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import jax
+import numpy as np
 
 from maxentrl.numerics.precision import double_precision
+from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.rewards.reward import AbstractReward
 from maxentrl.status import InvalidInput
 
@@ -25,6 +27,11 @@ class TableShapes:
     def steps(self) -> int | None:
         """T, where each step has its own table."""
         return self.pair[0] if len(self.pair) == 3 else None
+
+    def zeros(self) -> RewardTable:
+        """A table of zeros, as NumPy arrays that can be added to."""
+        outcome = None if self.outcome is None else np.zeros(self.outcome)
+        return RewardTable(np.zeros(self.pair), np.zeros(self.terminal), outcome)
 
     def check(self, n_actions: int, n_states: int, name: str) -> None:
         """Refuse a table that does not fit the process.

@@ -37,6 +37,7 @@ from maxentrl.rewards.outputs import AnySign, Cost
 from maxentrl.rewards.perceptron import perceptron
 from maxentrl.rewards.reward import AbstractReward, coefficient_mask
 from maxentrl.rewards.sums import SumReward
+from maxentrl.runs.compare_momentum import shares_by_displacement, velocity_of_states
 from maxentrl.runs.compare_problem import WEAK, ComparisonProblem
 from maxentrl.status import Failure, Status
 
@@ -100,6 +101,7 @@ class Counting(AbstractMethod):
     that no walk had; that one is smoothed towards even choice, so every likelihood is finite. Under a horizon there is one
     table, or a table a step smoothed towards it. The pseudo-decisions, and whether steps are told apart, are chosen by the
     likelihood of a fifth of the walks learnt from, where there are at least five; else they are 1, and steps are alike.
+    Where walkers have momentum, a state's table is smoothed towards the shares after the same displacement in any cell.
     """
 
     name: str = "counting"
@@ -122,7 +124,9 @@ class Counting(AbstractMethod):
 
 
 def _counted(problem: ComparisonProblem, walks: Trajectories, tables: Tables, smoothing: float) -> TabularClone:
-    pooled = clone_by_counting(problem.mdp, walks, smoothing=smoothing, tables=POOLED)
+    momentum = problem.momentum
+    elsewhere = None if momentum is None else shares_by_displacement(momentum, walks, smoothing)
+    pooled = clone_by_counting(problem.mdp, walks, smoothing=smoothing, tables=POOLED, prior=elsewhere)
     if tables == POOLED:
         return pooled
     prior = np.exp(pooled.log_policy())
@@ -163,7 +167,10 @@ def _logit(
 
 @dataclasses.dataclass(frozen=True)
 class Network(AbstractMethod):
-    """Cloning by a network that sees what the logit sees and the place on the map, stopped early."""
+    """Cloning by a network that sees what the logit sees and the place on the map, stopped early.
+
+    Where walkers have momentum it is shown their displacement too.
+    """
 
     name: str = "network"
     title: str = "cloning, network"
@@ -331,14 +338,17 @@ def _position(problem: ComparisonProblem) -> Float[np.ndarray, "S 2"] | None:
 
 
 def _places(problem: ComparisonProblem) -> Mapping[str, Float[np.ndarray, "A S"]]:
-    """Where a state lies on the map, from −1 to 1; nothing for worlds without one."""
-    position = _position(problem)
-    if position is None:
-        return {}
-    centre, reach = (position.max(0) + position.min(0)) / 2, np.maximum(np.ptp(position, axis=0) / 2, 1e-12)
-    across, down = ((position - centre) / reach).T
+    """Where a state lies on the map, and the displacement that led there, from −1 to 1; nothing without a map."""
+    position, momentum = _position(problem), problem.momentum
+    known = {} if position is None else {"place": position}
+    known |= {} if momentum is None else {"displacement": velocity_of_states(momentum)}
     shape = (problem.mdp.n_actions, problem.mdp.n_states)
-    return {"place: across": np.broadcast_to(across, shape), "place: down": np.broadcast_to(down, shape)}
+    found = {}
+    for name, columns in known.items():
+        centre, reach = (columns.max(0) + columns.min(0)) / 2, np.maximum(np.ptp(columns, axis=0) / 2, 1e-12)
+        across, down = ((columns - centre) / reach).T
+        found[f"{name}: across"], found[f"{name}: down"] = np.broadcast_to(across, shape), np.broadcast_to(down, shape)
+    return found
 
 
 def _spread(problem: ComparisonProblem, features: ChoiceFeatures, goal: int) -> Float[np.ndarray, " K"]:

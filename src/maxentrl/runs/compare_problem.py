@@ -17,12 +17,16 @@ from maxentrl.inverse.prior import GaussianPrior
 from maxentrl.inverse.problem import InverseProblem
 from maxentrl.inverse.pullback import reward_table
 from maxentrl.mdp.mdp import MDP
+from maxentrl.mdp.momentum import MomentumWorld
 from maxentrl.mdp.time import Finite, Time, ToGoal
 from maxentrl.mdp.world import World
 from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.planning.problem import Causal, Entropy
+from maxentrl.readers.spec_model import CrowdDemonstrations
 from maxentrl.rewards.linear import LinearReward
+from maxentrl.rewards.momentum import MomentumReward
 from maxentrl.rewards.reward import AbstractReward
+from maxentrl.runs.compare_momentum import written_out
 from maxentrl.runs.demonstrations import split
 from maxentrl.runs.job import Job
 from maxentrl.runs.learning import make_optimiser
@@ -53,6 +57,7 @@ class ComparisonProblem:
         held_out: walks that are scored.
         truth: the reward that made the walks; None where nobody knows.
         network: the specification's reward where that is no linear one; None for the usual perceptron.
+        momentum: displacements and changes, where walkers have momentum; else None.
         notes: what a reader should know of the split.
     """
 
@@ -68,6 +73,7 @@ class ComparisonProblem:
     held_out: Trajectories
     truth: RewardTable | None
     network: AbstractReward | None = None
+    momentum: MomentumWorld | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -119,19 +125,16 @@ def comparison_problem(job: Job, name: str) -> ComparisonProblem:
 
     The linear reward is the specification's. Where that asks for a network, the features beside it, or all features of the
     world where there are none, take its place, and the deep method learns the network. Where no walks are held out,
-    ``HELD_OUT`` of them are drawn with seed 0, the same in every comparison.
+    ``HELD_OUT`` of them are drawn with seed 0, the same in every comparison. A finite time without a horizon takes the
+    length of the walks, if it is one for all.
 
     Raises:
-        InvalidInput: no walks, fewer than two, or a finite time without a common horizon.
+        InvalidInput: no walks, fewer than two, a finite time without a common horizon, or features too large to be
+            written out.
     """
     demonstrations = job.demonstrations
     if demonstrations is None or not isinstance(demonstrations.train, Trajectories):
         raise InvalidInput(f"{name}: a comparison needs walks: the table [demonstrations] with files, or simulated")
-    if isinstance(job.time, Finite) and job.time.horizon is None:
-        raise InvalidInput(
-            f"{name}: cloning and matching need one horizon for all walks: set horizon under [time], or leave this "
-            "specification out"
-        )
     train, held_out, notes = demonstrations.train, demonstrations.held_out, []
     if held_out is None:
         if len(train) < 2:
@@ -139,36 +142,60 @@ def comparison_problem(job: Job, name: str) -> ComparisonProblem:
         train, held_out = split(train, max(HELD_OUT, 1.0 / len(train)), 0)
         notes.append(f"{100 * HELD_OUT:.0f} % of the walks were held out at random (seed 0)")
     assert held_out is not None
-    reward, world, settings = _linear(job), job.scene.world, job.spec.reward
-    own = reward is job.reward
+    time, notes = _with_horizon(job.time, train, held_out, name), [*notes, *_of_crowds(job)]
+    reward, world, settings = _linear(job, name), job.scene.world, job.spec.reward
+    own = isinstance(job.reward, LinearReward | MomentumReward)
     scale = dict(zip(reward.names, (WEAK / feature_scale(reward, world.mdp)).tolist(), strict=True))
     planted = job.weights if own else None
     given = make_prior(settings, reward) if own else None
     return ComparisonProblem(
         name=name,
         world=world,
-        time=job.time,
+        time=time,
         temperature=job.spec.fit.temperature,
         reward=reward,
         space=parameter_space(settings, reward) if own else ParameterSpace.of(reward.names),
         prior=given or GaussianPrior.of(reward.names, scale=scale),
         optimiser=make_optimiser(job.spec.fit, reward),
-        train=_with_goals(train, job.time),
-        held_out=_with_goals(held_out, job.time),
+        train=_with_goals(train, time),
+        held_out=_with_goals(held_out, time),
         truth=None if planted is None else reward_table(reward, planted),
         network=None if own else job.reward,
+        momentum=job.scene.momentum,
         notes=tuple(notes),
     )
 
 
-def _linear(job: Job) -> LinearReward:
-    if isinstance(job.reward, LinearReward):
-        return job.reward
-    world = job.scene.world
-    beside = linear_reward(job.spec.reward, world)
-    if isinstance(beside, LinearReward):
-        return beside
-    return LinearReward.of(world.mdp.n_actions, state=world.state_features, pair=world.pair_features, terminal={})
+def _linear(job: Job, name: str) -> LinearReward:
+    """The linear reward, or the linear part of a sum, or all features of the world; written out state by state."""
+    momentum, world, found = job.scene.momentum, job.scene.world, job.reward
+    if not isinstance(found, LinearReward | MomentumReward):
+        found = linear_reward(job.spec.reward, job.scene.place)
+    if found is None and momentum is not None:
+        found = MomentumReward.of(momentum)
+    if found is None:
+        found = LinearReward.of(
+            world.mdp.n_actions, state=world.state_features, pair=world.pair_features, terminal={}
+        )
+    return written_out(found, name) if isinstance(found, MomentumReward) else found
+
+
+def _with_horizon(time: Time, train: Trajectories, held_out: Trajectories, name: str) -> Time:
+    """The time with one horizon for all walks, where it is finite."""
+    if not isinstance(time, Finite) or time.horizon is not None:
+        return time
+    lengths = np.unique(np.concatenate([train.lengths, held_out.lengths]))
+    if len(lengths) > 1 or lengths[0] < 1:
+        raise InvalidInput(
+            f"{name}: cloning and matching need one horizon for all walks, and these have {lengths[0]} to {lengths[-1]} "
+            "decisions: set horizon under [time], or leave this specification out"
+        )
+    return Finite(int(lengths[0]))
+
+
+def _of_crowds(job: Job) -> tuple[str, ...]:
+    """What is to be known of windows that are cut from recordings."""
+    return job.report.warnings if isinstance(job.spec.demonstrations, CrowdDemonstrations) else ()
 
 
 def _with_goals(walks: Trajectories, time: Time) -> Trajectories:
