@@ -1,6 +1,6 @@
 """Write the measured tables and pictures of docs/compare.md from what ``maxentrl compare`` leaves.
 
-    python docs/compare_tables.py runs/compare-frozen_lake runs/compare-plaza runs/compare-kitani
+    python docs/compare_tables.py runs/compare-frozen_lake runs/compare-plaza runs/compare-kitani runs/compare-zara1
 
 Each folder's tables go between ``<!-- NAME -->`` and ``<!-- end NAME -->``, NAME the problem; its pictures to docs/images.
 """

@@ -111,3 +111,18 @@ def test_a_killed_comparison_goes_on_to_the_same_rows(made, spec, folder, tmp_pa
     code, found, _ = command("compare", spec, *CHEAP, "--out", target, "--resume", "--json")
     assert code == 0
     assert figures(found["rows"]) == figures(json.loads((folder / "compare.json").read_text())["rows"])
+
+
+def test_of_several_scenes_one_is_compared_on(spec, tmp_path, command):
+    world, _, rest = spec.read_text().partition("[reward]")
+    (tmp_path / "east.toml").write_text(world.replace('"my maps/', f'"{spec.parent}/my maps/').replace(
+        '"walks.csv"', f'"{spec.parent}/walks.csv"'))  # fmt: skip
+    several = tmp_path / "several.toml"
+    several.write_text('scenes = ["east.toml"]\n[reward]' + rest)
+    cheap = ("--methods", "counting", "--demonstrations", "2", "--seeds", "1")
+    code, _, error = command("compare", several, *cheap, "--out", tmp_path / "a")
+    assert code == 2
+    assert "choose it by --scene: east" in error
+    code, found, _ = command("compare", several, *cheap, "--scene", "east", "--out", tmp_path / "a", "--json")
+    assert code == 0
+    assert [problem["name"] for problem in found["problems"]] == ["east"]

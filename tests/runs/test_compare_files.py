@@ -170,6 +170,8 @@ def test_specifications_that_cannot_be_compared_on_are_named(spec, tmp_path):
     with pytest.raises(InvalidInput, match="two specifications are called 'across'"):
         run_comparison([("across", read_spec(spec))] * 2, SETTINGS, tmp_path / "twice", progress=ignore)
     spec.write_text(spec.read_text().replace('kind = "to-goal"', 'kind = "finite"'))
+    walks = spec.with_name("walks.csv")
+    walks.write_text("\n".join(walks.read_text().splitlines()[:-1]) + "\n")  # the last walk ends one decision early
     with pytest.raises(
         InvalidInput, match=r"across: cloning and matching need one horizon .* set horizon under \[time\]"
     ):

@@ -29,6 +29,8 @@ class Compare:
     """Of counting, logit, network, matching, maxent, causal-linear, causal-deep; all unless given."""
     demonstrations: tuple[int, ...] = (1, 3, 10, 30, 100, 300, 1000)
     """Numbers of walks to learn from; those beyond the walks there are become all of them."""
+    scene: str | None = None
+    """Of a SPEC with several scenes the one that is compared on."""
     seeds: int = 5
     """Subsets drawn of each size."""
     out: Path | None = None
@@ -42,17 +44,17 @@ class Compare:
 
     def run(self, terminal: Terminal) -> int:
         """Run the command; the exit code."""
-        from maxentrl.readers.spec import read_spec
+        from maxentrl.readers.spec import read_study
         from maxentrl.report.compare import write_comparison
         from maxentrl.runs.compare import Settings
-        from maxentrl.runs.compare_files import RESULT, TABLE, run_comparison
+        from maxentrl.runs.compare_files import RESULT, TABLE, chosen_scene, run_comparison
         from maxentrl.runs.run import OnExisting
         from maxentrl.status import InvalidInput, MissingExtra
 
         if not self.specs:
             raise InvalidInput("name at least one SPEC file")
         settings = Settings(self.methods, self.demonstrations, self.seeds)
-        specs = [(path.stem, read_spec(path)) for path in self.specs]
+        specs = [chosen_scene(read_study(path), path, self.scene) for path in self.specs]
         folder = self.out or Path("runs") / "compare"
         existing = OnExisting.RESUME if self.resume else OnExisting.REFUSE
         try:

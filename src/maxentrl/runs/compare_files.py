@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from maxentrl.readers.spec import Study
 from maxentrl.readers.spec_model import Spec
 from maxentrl.runs.compare import (
     MEASURES,
@@ -80,6 +81,24 @@ class Comparison:
             "rows": [row.as_data() for row in self.rows],
             "versions": self.versions,
         }
+
+
+def chosen_scene(study: Study, file: Path, scene: str | None) -> tuple[str, Spec]:
+    """What a SPEC is compared on, with its name: the file's, or of several scenes the one that is chosen.
+
+    Raises:
+        InvalidInput: several scenes and none chosen, or one that is not among them.
+    """
+    if not study.several:
+        return file.stem, study.first
+    listed = ", ".join(study.scenes)
+    if scene is None:
+        raise InvalidInput(
+            f"{file} is of {len(study.scenes)} scenes, and a comparison is of one: choose it by --scene: {listed}"
+        )
+    if scene not in study.scenes:
+        raise InvalidInput(f"--scene {scene}: {file} has no such scene; it has {listed}")
+    return scene, study.scenes[scene]
 
 
 def read_problems(specs: Sequence[tuple[str, Spec]], seed: int | None = None) -> tuple[ComparisonProblem, ...]:
@@ -182,8 +201,9 @@ def _refuse_other_folder(folder: Path, existing: OnExisting) -> None:
 
 
 def _digests(spec: Spec) -> dict[str, str]:
-    text = hashlib.sha256(spec.text.encode()).hexdigest()
-    return {"specification": text, **{str(path): digest(path) for path in input_files(spec)}}
+    """Of the text, of what it and the SPEC that it may share its reward with amount to, and of all files."""
+    text, settings = (hashlib.sha256(of.encode()).hexdigest() for of in (spec.text, repr(spec.model_dump())))
+    return {"specification": text, "settings": settings, **{str(path): digest(path) for path in input_files(spec)}}
 
 
 def _begin(folder: Path, begun: Mapping[str, Any], existing: OnExisting) -> dict[tuple[str, str, int, int], Row]:

@@ -48,9 +48,7 @@ def velocity_of_states(momentum: MomentumWorld) -> Float[np.ndarray, "S 2"]:
     return np.repeat(metres, momentum.n_cells, axis=0)
 
 
-def shares_by_displacement(
-    momentum: MomentumWorld, walks: Trajectories, smoothing: float
-) -> Float[np.ndarray, "A S"]:
+def shares_by_displacement(momentum: MomentumWorld, walks: Trajectories, smoothing: float) -> Float[np.ndarray, "A S"]:
     """How often each change was made after the same displacement anywhere, smoothed towards after any displacement.
 
         q(a | d) ∝ n(d, a) + κ A q(a),   q(a) = (n(a) + κ)/(n + κ A)

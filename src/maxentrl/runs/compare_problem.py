@@ -168,15 +168,11 @@ def comparison_problem(job: Job, name: str) -> ComparisonProblem:
 
 def _linear(job: Job, name: str) -> LinearReward:
     """The linear reward, or the linear part of a sum, or all features of the world; written out state by state."""
-    momentum, world, found = job.scene.momentum, job.scene.world, job.reward
+    world, found = job.scene.world, job.reward
     if not isinstance(found, LinearReward | MomentumReward):
         found = linear_reward(job.spec.reward, job.scene.place)
-    if found is None and momentum is not None:
-        found = MomentumReward.of(momentum)
     if found is None:
-        found = LinearReward.of(
-            world.mdp.n_actions, state=world.state_features, pair=world.pair_features, terminal={}
-        )
+        found = LinearReward.of(world.mdp.n_actions, state=world.state_features, pair=world.pair_features, terminal={})
     return written_out(found, name) if isinstance(found, MomentumReward) else found
 
 
