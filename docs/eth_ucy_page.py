@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from eth_ucy_tables import SCENES, Momentum, Recording, linear, part
+from eth_ucy_models import SCENES, Momentum, Recording, linear, part
 from scipy.special import ndtr
 
 from maxentrl.mdp.world import GridGeometry
@@ -20,13 +20,11 @@ from maxentrl.plots.ground import Scene
 from maxentrl.plots.scene import VisitPicture, visit_map
 
 PAGE = Path(__file__).with_name("eth_ucy.md")
-METHODS = (
-    "constant velocity",
-    "noisy constant velocity, 25°",
-    "noisy constant velocity, smoothed",
-    "linear",
-    "convolutional",
-)
+NOISY = "noisy constant velocity, smoothed"
+LEARNT = ("linear", "linear, goals on the border", "convolutional")
+METHODS = ("constant velocity", "noisy constant velocity, 25°", NOISY, *LEARNT)
+DRAWN = (NOISY, "linear", "convolutional")
+"""The methods whose losses over time are drawn."""
 MEASURES = {"nll": "nats", "ade": "ADE", "fde": "FDE", "best_ade": "best-of-20 ADE", "best_fde": "best-of-20 FDE"}
 DRAWS = 4000
 SHOWN = ("Zara 1", 0.12)
@@ -76,13 +74,14 @@ def table(scenes, measure):
 
 
 def differences(scenes):
-    """Nats behind (above 0) or ahead of (below 0) noisy constant velocity, paired by window."""
-    lines = ["| nats less those of noisy constant velocity | " + " | ".join(scenes) + " | mean |"]
-    lines.append("|---|" + "---|" * (len(scenes) + 1))
-    for method in METHODS[3:]:
-        found = measured(scenes, f"{method}/nll", "noisy constant velocity, smoothed/nll")
+    """Nats behind (above 0) or ahead of (below 0) noisy constant velocity, and the linear reward, paired by window."""
+    lines = ["| difference in nats | " + " | ".join(scenes) + " | mean |", "|---|" + "---|" * (len(scenes) + 1)]
+    pairs = [*((method, NOISY) for method in LEARNT), *((method, LEARNT[0]) for method in LEARNT[1:])]
+    for method, other in pairs:
+        found = measured(scenes, f"{method}/nll", f"{other}/nll")
         cells = [f"{mean:+.3f} ({low:+.3f}, {high:+.3f})" for mean, low, high in found]
-        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+        name = "noisy" if other == NOISY else other
+        lines.append(f"| {method} − {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -95,7 +94,7 @@ def on_the_map(scenes):
         cells = []
         for name, one in scenes.items():
             mine = stays[name] == wanted
-            values = (one["linear/nll"] - one["noisy constant velocity, smoothed/nll"]).mean(1)[mine]
+            values = (one["linear/nll"] - one[f"{NOISY}/nll"]).mean(1)[mine]
             if len(np.unique(one["person"][mine])) < 5:
                 cells.append(f"too few ({mine.sum()})")
                 continue
@@ -119,12 +118,23 @@ def straight_stays(recording):
 
 def choices(chosen):
     """What was chosen on validation for each scene left out."""
-    lines = ["| left out | cells | last 1, 2, 4 moves | noise, moves | validation: noisy, linear, convolutional |"]
-    lines.append("|---|---|---|---|---|")
+    lines = ["| left out | cells | last 1, 2, 4 moves | noise, moves | network stopped after |", "|" + "---|" * 5]
     for name, one in chosen.items():
         angle, moves = one["noise"]
-        cells = [f"{one['cell size']} m", f"{one['velocity']}", f"{angle:g}°, {moves}"]
-        lines.append(f"| {name} | " + " | ".join([*cells, ", ".join(f"{v:.3f}" for v in one["validation"])]) + " |")
+        sizes = ", ".join(f"{size} m {loss:.3f}" for size, (loss, _) in one["sizes"].items())
+        cells = [f"{one['cell size']} m ({sizes})", f"{one['velocity']}", f"{angle:g}°, {moves}", f"{one['stopped']}"]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def validation(chosen):
+    """Nats on the people held out of the training scenes."""
+    pulls = list(next(iter(chosen.values()))["goals"])
+    heads = ["noisy", "linear", "convolutional", *(f"goals, κ = {pull}" for pull in pulls)]
+    lines = ["| left out | " + " | ".join(heads) + " |", "|---|" + "---|" * len(heads)]
+    for name, one in chosen.items():
+        cells = [f"{value:.3f}" for value in (*one["validation"], *one["goals"].values())]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -132,15 +142,15 @@ def losses_over_time(scenes, file):
     """Mean over the scenes of the nats at each future step, and of the paired difference with its interval."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.0, 3.6))
     seconds = 0.4 * np.arange(1, 13)
-    for method, colour in zip(METHODS[2:], (PALETTE[1], PALETTE[0], PALETTE[2]), strict=True):
+    for method, colour in zip(DRAWN, (PALETTE[1], PALETTE[0], PALETTE[2]), strict=True):
         mean = np.mean([scene[f"{method}/nll"].mean(0) for scene in scenes.values()], axis=0)
         left.plot(seconds, mean, color=colour, marker="o", ms=3, label=method)
-        if method == METHODS[2]:
+        if method == NOISY:
             continue
         each = []
         for step in range(12):
             at = {
-                name: {"person": one["person"], "d": (one[f"{method}/nll"] - one[f"{METHODS[2]}/nll"])[:, step]}
+                name: {"person": one["person"], "d": (one[f"{method}/nll"] - one[f"{NOISY}/nll"])[:, step]}
                 for name, one in scenes.items()
             }
             each.append(measured(at, "d")[-1])
@@ -231,9 +241,14 @@ if __name__ == "__main__":
     counts = ", ".join(
         f"{name} {len(s['person'])} of {len(np.unique(s['person']))} people" for name, s in scenes.items()
     )
-    page = replaced(page, "counts", f"Windows scored: {counts}.")
+    minutes = json.loads((folder / "minutes.json").read_text())
+    counted = (
+        f"Windows scored: {counts}. Learning and scoring took {minutes:.0f} minutes on two cores that others used too."
+    )
+    page = replaced(page, "counts", counted)
     page = replaced(page, "differences", differences(scenes))
     page = replaced(page, "choices", choices(chosen))
+    page = replaced(page, "validation", validation(chosen))
     page = replaced(page, "on the map", on_the_map(scenes))
     for measure in MEASURES:
         page = replaced(page, measure, table(scenes, measure))

@@ -1,315 +1,126 @@
-"""Learn on four scenes of ETH/UCY, forecast the fifth, and write the tables and pictures of docs/eth_ucy.md.
+"""Learn on four scenes of ETH/UCY, forecast the fifth, and keep the scores that the tables of docs/eth_ucy.md are made of.
 
 MAXENTRL_DATA=… python docs/eth_ucy_tables.py [folder, by default runs/eth_ucy [scenes to leave out, by default all]]
 """
 
-import dataclasses
 import json
-import os
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
-
-from maxentrl.forecast.baselines import NoisyConstantVelocity
-from maxentrl.forecast.momentum import momentum_ahead, momentum_paths, momentum_points, momentum_starts, momentum_walks
-from maxentrl.forecast.points import (
-    BANDWIDTHS,
-    Tiling,
-    choose_smoothing,
-    mixed_points,
-    occupied_probability,
-    sampled_points,
+from eth_ucy_goals import PULLS, MomentumToGoals
+from eth_ucy_models import (
+    ANGLES,
+    CELL_SIZES,
+    SCENES,
+    VELOCITIES,
+    Momentum,
+    Noisy,
+    Recording,
+    best_of,
+    distances,
+    linear,
+    say,
+    velocity,
 )
-from maxentrl.forecast.windows import Windows, windows
+
+from maxentrl.inverse.decay import weight_decay
 from maxentrl.inverse.fit import fit
 from maxentrl.inverse.lbfgsb import LBFGSB
-from maxentrl.inverse.problem import InverseProblem
-from maxentrl.inverse.pullback import reward_table
-from maxentrl.mdp.momentum import momentum_world
-from maxentrl.mdp.time import Finite
-from maxentrl.planning.choose_solver import solve
-from maxentrl.planning.problem import SoftProblem
-from maxentrl.readers.crowd_scene import crowd_ground
-from maxentrl.readers.crowds import read_crowd_text
-from maxentrl.readers.homography import read_homography
-from maxentrl.readers.picture import read_picture
+from maxentrl.inverse.optimise import silent
 from maxentrl.rewards.convolution import convolutional
 from maxentrl.rewards.momentum import MomentumReward
 from maxentrl.rewards.outputs import AnySign, Ends
 from maxentrl.rewards.reward import starting_parameters
 from maxentrl.rewards.sums import SumReward
 
-DATA = Path(os.environ.get("MAXENTRL_DATA", "../shared/data")) / "eth_ucy"
-SCENES = {  # recordings, camera, picture, and the longest displacement in metres a decision
-    "ETH": (["biwi_eth"], "biwi_eth", "seq_eth", 4.5),
-    "Hotel": (["biwi_hotel"], "biwi_hotel", "seq_hotel", 3.0),
-    "Univ": (["students001", "students003"], "students003", "students003", 3.0),
-    "Zara 1": (["crowds_zara01"], "crowds_zara01", "crowds_zara01", 3.0),
-    "Zara 2": (["crowds_zara02"], "crowds_zara02", "crowds_zara02", 3.0),
-}
-FRAMES, DECISIONS = 4, 3  # recorded frames a decision; decisions in 12 frames
-CHANGE = 1.4  # longest change of a displacement, in metres a decision
-CELL_SIZES = (0.9, 0.7)  # of the model, chosen on validation
-SCORED = 0.25  # metres: cells whose occupation is scored
-LEARN, TUNE, SCORE = 500, 120, 600  # windows a scene at most, drawn once
-VELOCITIES = (1, 2, 4)  # observed moves that a velocity is the mean of
-MIXTURES = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1 / 3, 1 / 3, 1 / 3]])  # of these, chosen on validation
-ANGLES = (3.0, 8.0, 25.0)  # degrees, chosen on validation
-PATHS = 200
-TOLERANCE = 1e-3  # of the gradient, in nats a window
-NETWORK_EVALUATIONS = 25  # the network is stopped after so many
-BEGAN = time.time()
+TOLERANCE = 3e-3  # of the gradient, in nats a window
+DECAY = 5.0  # of the network's weights, against 500 windows of each of four scenes
+STOPS = (8, 16, 30)  # evaluations after which the network may be stopped; or at once, at the linear reward
 
 
-def say(*words):
-    """Print with the seconds since the beginning."""
-    print(f"{time.time() - BEGAN:5.0f} s", *words, flush=True)
-
-
-def part(cut, chosen):
-    """Some of the windows."""
-    return Windows(cut.observed[chosen], cut.future[chosen], cut.person[chosen], cut.frame[chosen])
-
-
-def velocity(cut, moves):
-    """Mean of the last observed moves, in metres a frame."""
-    return (cut.observed[:, -1] - cut.observed[:, -1 - moves]) / moves
-
-
-def speed(cut):
-    """Metres a frame when last seen, by which smoothing is classed."""
-    return np.linalg.norm(velocity(cut, 2), axis=1)
-
-
-class Recording:
-    """A scene: its windows for learning, validation and scoring, and its ground in cells of each size."""
-
-    def __init__(self, name):
-        files, camera, picture, self.reach = SCENES[name]
-        self.name, self.homography = name, read_homography(DATA / f"homography/{camera}_H.txt")
-        self.picture = DATA / f"scene/{picture}_reference.png"
-        self.walkable = read_picture(DATA / f"scene/{picture}_oracle.png")[..., 0]
-        found = []
-        for number, file in enumerate(files):
-            crowd = read_crowd_text(DATA / f"raw/{file}.txt")
-            one = windows(crowd.person, crowd.frame, crowd.position)
-            found.append(dataclasses.replace(one, person=one.person + 100_000 * number))
-        self.all = Windows(
-            *(np.concatenate([getattr(one, f.name) for one in found]) for f in dataclasses.fields(Windows))
-        )
-        generator = np.random.default_rng(0)
-        people = generator.permutation(np.unique(self.all.person))
-        held = np.isin(self.all.person, people[: max(1, len(people) // 5)])
-        self.learn, self.tune, self.score = (
-            part(self.all, np.sort(generator.permutation(np.flatnonzero(mine))[:most]))
-            for mine, most in ((~held, LEARN), (held, TUNE), (np.ones(len(held), bool), SCORE))
-        )
-        self.grounds = {size: crowd_ground(self.walkable, self.homography, cell_size=size) for size in CELL_SIZES}
-        self.worlds = {size: self.world(size) for size in CELL_SIZES}
-        self.tiling = Tiling(self.grounds[CELL_SIZES[0]].ground.origin, SCORED)
-        self.cells = round(self.grounds[CELL_SIZES[0]].area / SCORED**2)
-
-    def world(self, size):
-        ground = self.grounds[size]
-        return momentum_world(
-            ground.layers,
-            cell_size=size,
-            reach=self.reach,
-            change=CHANGE,
-            walls=ground.walls,
-            origin=ground.ground.origin,
-        )
-
-    def problem(self, size, reward):
-        """Learning from windows; each scene weighs alike."""
-        momentum, cut = self.worlds[size], self.learn
-        places = np.concatenate([cut.observed[:, -1:], cut.future[:, FRAMES - 1 :: FRAMES]], axis=1)
-        walks = momentum_walks(momentum, places, FRAMES * velocity(cut, 2))
-        walks = dataclasses.replace(walks, weights=np.full(len(walks), LEARN / len(walks)))
-        return InverseProblem(momentum.world.mdp, reward(momentum), walks, Finite())
-
-
-def linear(momentum):
-    """A weight for each feature of changes and cells, without standard errors: windows overlap."""
-    reward = MomentumReward.of(momentum)
-    return dataclasses.replace(reward, coefficients=np.zeros(len(reward.names), bool))
+def learnt(recordings, reward, size, start, most=150, prior=None, progress=silent):
+    """A reward fitted to several scenes together."""
+    problems = [recording.problem(size, reward) for recording in recordings]
+    optimiser = LBFGSB(gradient_tolerance=TOLERANCE, max_evaluations=most)
+    return fit(problems, start=start, optimiser=optimiser, prior=prior, progress=progress)
 
 
 def network_reward(first):
-    """A linear reward of changes plus a network over the map, its layers scaled as in the first scene."""
+    """The linear reward plus a network over the map, its layers scaled as in the first scene."""
     network = convolutional(first.world, channels=(8, 8), output=AnySign(), ends=Ends.LIKE_STATES)
-
-    def of(momentum):
-        changes = MomentumReward.of(momentum, cells=())
-        changes = dataclasses.replace(changes, coefficients=np.zeros(len(changes.names), bool))
-        return SumReward.of(changes, network.on(momentum.world))
-
-    return of
+    return lambda momentum: SumReward.of(MomentumReward.of(momentum), network.on(momentum.world))
 
 
-class Momentum:
-    """A learnt reward that forecasts, its starts mixed over estimates of the velocity."""
-
-    def __init__(self, size, reward, parameters):
-        self.size, self.reward, self.parameters, self.mixture, self.solved = size, reward, parameters, MIXTURES[3], {}
-
-    def solution(self, recording):
-        if recording.name not in self.solved:
-            momentum = recording.worlds[self.size]
-            table = reward_table(self.reward(momentum), self.parameters)
-            self.solved[recording.name] = solve(SoftProblem(momentum.world.mdp, table, Finite(DECISIONS), 1.0))
-        return recording.worlds[self.size], self.solved[recording.name]
-
-    def one(self, recording, cut, moves):
-        momentum, solution = self.solution(recording)
-        starts = momentum_starts(momentum, cut.observed[:, -1], FRAMES * velocity(cut, moves))
-        return momentum_points(momentum, starts, momentum_ahead(momentum, solution, starts), FRAMES)
-
-    def points(self, recording, cut):
-        used = [(self.one(recording, cut, m), w) for m, w in zip(VELOCITIES, self.mixture, strict=True) if w]
-        return tuple(mixed_points(list(at), [w for _, w in used]) for at in zip(*(p for p, _ in used), strict=True))
-
-    def candidates(self, recording):
-        """Probabilities of the occupied cells of the validation windows, one a mixture and bandwidth."""
-        cut = recording.tune
-        each = [
-            occupied_probability(self.one(recording, cut, m), cut.future, recording.tiling, BANDWIDTHS)
-            for m in VELOCITIES
-        ]
-        return np.tensordot(MIXTURES, np.stack(each), 1)
-
-    def smoothed(self, recordings):
-        """With the mixture and smoothing of least loss on the validation windows of some scenes."""
-        known = np.concatenate([self.candidates(r) for r in recordings], axis=2)
-        found = [smoothing_of(one, recordings) for one in known]
-        best = int(np.argmin([loss for _, loss in found]))
-        self.mixture = MIXTURES[best]
-        return Smoothed(self, *found[best])
-
-    def paths(self, recording, cut, blur):
-        momentum, solution = self.solution(recording)
-        counts = np.diff(np.rint(20 * np.concatenate([[0], self.mixture.cumsum()])).astype(int))
-        drawn = []
-        for moves, count in zip(VELOCITIES, counts, strict=True):
-            if count:
-                starts = momentum_starts(momentum, cut.observed[:, -1], FRAMES * velocity(cut, moves))
-                drawn.append(momentum_paths(momentum, solution, starts, int(count), FRAMES, blur=blur, seed=moves))
-        return np.concatenate(drawn)
+def network_start(reward, weights):
+    """The linear reward's weights, and a network that gives 0: its last layer's weights and bias are 0."""
+    start, last = starting_parameters(reward), sum(int(np.prod(shape)) for _, shape in reward.parts[1].blocks[-2:])
+    start[: len(weights)], start[-last:] = weights, 0.0
+    return start
 
 
-class Noisy:
-    """Constant velocity turned by a Gaussian angle."""
-
-    def __init__(self, angle, moves):
-        self.angle, self.moves, self.known = angle, moves, {}
-
-    def sample(self, cut, count, seed):
-        last = cut.observed[:, -1]
-        seen = np.stack([last - velocity(cut, self.moves), last], axis=1)
-        return NoisyConstantVelocity(self.angle).sample(seen, 12, count, seed=seed)[:, :, 1:]
-
-    def points(self, recording, cut):
-        return sampled_points(self.sample(cut, PATHS, 1))
-
-    def candidates(self, recording):
-        if recording.name not in self.known:
-            cut = recording.tune
-            found = occupied_probability(self.points(recording, cut), cut.future, recording.tiling, BANDWIDTHS)
-            self.known[recording.name] = found
-        return self.known[recording.name]
-
-    def smoothed(self, recordings):
-        known = np.concatenate([self.candidates(r) for r in recordings], axis=1)
-        return Smoothed(self, *smoothing_of(known, recordings))
-
-    def paths(self, recording, cut, blur):
-        noise = np.random.default_rng(3).normal(size=(20, len(cut), 1, 2)) * blur[None, :, :, None]
-        return self.sample(cut, 20, 2) + noise
+def deepened(training, plain):
+    """The linear reward with a network learnt from there, stopped where validation says: 0 is the linear reward."""
+    momentum, path = training[0].worlds[plain.way.size], []
+    reward = network_reward(momentum)
+    first = reward(momentum)
+    start = network_start(first, plain.way.parameters)
+    prior = weight_decay(first, DECAY)
+    fitted = learnt(training, reward, plain.way.size, start, STOPS[-1], prior, path.append)
+    found = {0: Momentum(plain.way.size, reward, start).smoothed(training)}
+    for stop in STOPS:
+        best = max(path[:stop], key=lambda step: step.value)
+        found[stop] = Momentum(plain.way.size, reward, best.parameters).smoothed(training)
+    stop = min(found, key=lambda one: found[one].loss)
+    say(f"network: {fitted.status.name} after {len(path)}", {k: round(v.loss, 4) for k, v in found.items()})
+    return found[stop], stop
 
 
-def smoothing_of(known, recordings):
-    """Each scene weighs alike."""
-    weight = np.concatenate([np.full(len(r.tune), 1 / len(r.tune)) for r in recordings])
-    cells = np.concatenate([np.full(len(r.tune), float(r.cells)) for r in recordings])
-    return choose_smoothing(known, np.concatenate([speed(r.tune) for r in recordings]), weight, cells)
-
-
-@dataclasses.dataclass
-class Smoothed:
-    """A way to forecast, how its points are smoothed, and its loss on validation."""
-
-    way: object
-    smoothing: object
-    loss: float
-
-    def scores(self, recording):
-        """Nats of the occupied cells and distances of the mean, (W, 12); distances of the best of 20 paths, (W,)."""
-        cut, rate = recording.score, speed(recording.score)
-        points = self.way.points(recording, cut)
-        losses = self.smoothing.losses(points, cut.future, recording.tiling, rate, recording.cells)
-        mean = np.stack([here.mean(len(cut)) for here in points], axis=1)
-        paths = self.way.paths(recording, cut, self.smoothing.of(rate))
-        return {"nll": losses, **distances(mean, cut), **best_of(paths, cut)}
-
-
-def distances(mean, cut):
-    """Of the expected position, mean over steps and at the last."""
-    away = np.linalg.norm(mean - cut.future, axis=-1)
-    return {"ade": away.mean(1), "fde": away[:, -1]}
-
-
-def best_of(paths, cut):
-    """The nearest of some paths, by each measure."""
-    away = np.linalg.norm(paths - cut.future, axis=-1)
-    return {"best_ade": away.mean(-1).min(0), "best_fde": away[..., -1].min(0)}
-
-
-def learnt(recordings, reward, size, start, most=150):
-    """A reward fitted to several scenes together."""
-    problems = [recording.problem(size, reward) for recording in recordings]
-    return fit(problems, start=start, optimiser=LBFGSB(gradient_tolerance=TOLERANCE, max_evaluations=most))
+def sized(training, size, start):
+    """The linear reward on cells of a size, with its smoothing."""
+    began = time.time()
+    fitted = learnt(training, linear, size, start)
+    found = Momentum(size, linear, fitted.parameters).smoothed(training)
+    say(f"{size} m, {fitted.status.name} after {len(fitted.history)}, validation {found.loss:.4f}")
+    return found, round(time.time() - began)
 
 
 def fold(left, recordings, noisy, starts):
     """Everything learnt and chosen on the other scenes, scored on the one left out."""
     training = [r for r in recordings if r is not left]
-    found = {}
-    for size in CELL_SIZES:
-        fitted = learnt(training, linear, size, starts.get(size))
-        starts[size] = fitted.parameters
-        found[size] = Momentum(size, linear, fitted.parameters).smoothed(training)
-        say(
-            f"{left.name}: {size} m, {fitted.status.name} after {len(fitted.history)}, validation {found[size].loss:.4f}"
-        )
-    size = min(CELL_SIZES, key=lambda one: found[one].loss)
+    sizes = {size: sized(training, size, starts.get(size)) for size in CELL_SIZES}
+    starts.update({size: one.way.parameters for size, (one, _) in sizes.items()})
+    size = min(CELL_SIZES, key=lambda one: sizes[one][0].loss)
+    plain = sizes[size][0]
+    tried = {str(one): [round(found.loss, 4), seconds] for one, (found, seconds) in sizes.items()}
     base = min((one.smoothed(training) for one in noisy), key=lambda one: one.loss)
-    say(f"{left.name}: noisy {base.way.angle}°, {base.way.moves} moves, validation {base.loss:.4f}")
-    changes = len(recordings[0].worlds[size].features)
-    reward = network_reward(training[0].worlds[size])
-    start = starting_parameters(reward(training[0].worlds[size]))
-    start[:changes] = found[size].way.parameters[:changes]
-    fitted = learnt(training, reward, size, start, NETWORK_EVALUATIONS)
-    deep = Momentum(size, reward, fitted.parameters).smoothed(training)
-    say(f"{left.name}: network, {fitted.status.name} after {len(fitted.history)}, validation {deep.loss:.4f}")
+    say(f"noisy {base.way.angle}°, {base.way.moves} moves, validation {base.loss:.4f}")
+    deep, stop = deepened(training, plain)
+    goals = {pull: MomentumToGoals(plain.way, pull).smoothed(training) for pull in PULLS}
+    pull = min(PULLS, key=lambda one: goals[one].loss)
+    say("goals", {one: round(found.loss, 4) for one, found in goals.items()})
     last, published = velocity(left.score, 1), Noisy(25.0, 1)
     straight = left.score.observed[:, -1:] + np.arange(1, 13)[None, :, None] * last[:, None]
     scores = {
         "constant velocity": distances(straight, left.score),
         "noisy constant velocity, 25°": best_of(published.sample(left.score, 20, 2), left.score),
         "noisy constant velocity, smoothed": base.scores(left),
-        "linear": found[size].scores(left),
+        "linear": plain.scores(left),
+        "linear, goals on the border": goals[pull].scores(left),
         "convolutional": deep.scores(left),
     }
     chosen = {
         "cell size": size,
-        "velocity": found[size].way.mixture.round(2).tolist(),
+        "sizes": tried,
+        "velocity": plain.way.mixture.round(2).tolist(),
         "noise": [base.way.angle, base.way.moves],
-        "validation": [round(one.loss, 4) for one in (base, found[size], deep)],
-        "linear": fitted_names(found[size].way, training[0]),
-        "bandwidths": found[size].smoothing.bandwidth.round(2).tolist(),
-        "floor": found[size].smoothing.floor.tolist(),
+        "validation": [round(one.loss, 4) for one in (base, plain, deep)],
+        "stopped": stop,
+        "goals": {str(one): round(found.loss, 4) for one, found in goals.items()},
+        "linear": fitted_names(plain.way, training[0]),
+        "bandwidths": plain.smoothing.bandwidth.round(2).tolist(),
+        "floor": plain.smoothing.floor.tolist(),
     }
     say(
         left.name,
@@ -331,8 +142,10 @@ if __name__ == "__main__":
     noisy, starts = [Noisy(angle, moves) for angle in ANGLES for moves in VELOCITIES], {}
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/eth_ucy")
     folder.mkdir(parents=True, exist_ok=True)
+    began = time.time()
     for recording in (r for r in recordings if r.name in (sys.argv[2:] or SCENES)):
         scores, chosen = fold(recording, recordings, noisy, starts)
         flat = {f"{name}/{key}": value for name, one in scores.items() for key, value in one.items()}
         np.savez(folder / f"{recording.name}.npz", person=recording.score.person, **flat)
         (folder / f"{recording.name}.json").write_text(json.dumps(chosen, indent=1))
+    (folder / "minutes.json").write_text(json.dumps(round((time.time() - began) / 60, 1)))

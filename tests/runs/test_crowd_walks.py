@@ -1,5 +1,7 @@
 """Recordings of crowds in specifications: worlds with momentum and the windows that are learnt from."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -82,6 +84,29 @@ def test_pixels_are_taken_to_metres(folder):
     (folder / "pixels.toml").write_text(text)
     again = read_job(read_spec(folder / "pixels.toml")).demonstrations.train
     assert (plain.states == again.states).mean() > 0.99  # rounding of the file
+
+
+def test_trajnet_files_give_the_same_walks(folder):
+    plain = read_job(read_spec(folder / "one.toml")).demonstrations
+    for seed in (1, 2):
+        rows = [line.split() for line in (folder / f"crowd{seed}.txt").read_text().splitlines()]
+        tracks = [{"f": int(f), "p": int(p), "x": float(x), "y": float(y)} for f, p, x, y in rows]
+        guesses = [{**track, "f": track["f"] + 10, "x": 9.0, "prediction_number": 0} for track in tracks]
+        entries = [{"scene": {"id": 0, "p": 0, "s": 0, "e": 110, "fps": 2.5}}]
+        entries += [{"track": track} for track in reversed(tracks + guesses)]
+        (folder / f"crowd{seed}.ndjson").write_text("\n".join(map(json.dumps, entries)) + "\n")
+    text = (folder / "one.toml").read_text()
+    lines = folder / "lines.toml"
+    lines.write_text(text.replace('files = "crowd*.txt"', 'files = "crowd*.ndjson"\nformat = "trajnet"'))
+    again = read_job(read_spec(lines)).demonstrations
+    for mine, theirs in ((plain.train, again.train), (plain.held_out, again.held_out)):
+        assert mine.names == theirs.names
+        assert np.array_equal(mine.states, theirs.states)
+        assert np.array_equal(mine.actions, theirs.actions)
+    (folder / "wrong.toml").write_text(text.replace("held_out = 0.25", 'held_out = 0.25\nformat = "trajnet"'))
+    with pytest.raises(InvalidInput, match=r"crowd1.txt, line 1: expected '\{\"track\"") as caught:
+        read_job(read_spec(folder / "wrong.toml"))
+    assert len(caught.value.problems) <= 20
 
 
 def test_fewer_windows_weigh_as_many_as_are_wanted(folder):
