@@ -41,6 +41,40 @@ def test_scenes_are_scored_one_by_one_and_together(linear, command):
     assert "12 held-out walks" in out
 
 
+def test_a_seed_does_not_change_which_walks_were_held_out(folder, command):
+    for name in ("garden", "park", "yard"):
+        file = folder / "scenes" / f"{name}.csv"
+        (folder / "drawn").mkdir(exist_ok=True)
+        rows = [line.rpartition(",")[0] for line in file.read_text().splitlines()]
+        (folder / "drawn" / f"{name}.csv").write_text("\n".join(rows) + "\n")
+        scene = (folder / "scenes" / f"{name}.toml").read_text()
+        scene = scene.replace(f'"{name}.npz"', f'"../scenes/{name}.npz"') + "held_out = 0.25\n"
+        (folder / "drawn" / f"{name}.toml").write_text(scene)
+    spec = folder / "drawn.toml"
+    spec.write_text((folder / "linear.toml").read_text().replace("scenes/*.toml", "drawn"))
+    assert command("fit", spec, "--out", folder / "drawn run")[0] == 0
+    plain, other = (command("evaluate", folder / "drawn run", *seed, "--json")[1] for seed in ((), ("--seed", "5")))
+    assert plain["nats_per_decision"] == other["nats_per_decision"]
+    assert plain["decisions"] == other["decisions"]
+    walks = load_run(folder / "drawn run").jobs["park"].demonstrations
+    assert not set(walks.train.names) & set(walks.held_out.names)
+
+
+def test_leaving_scenes_out_needs_no_run_and_learns_nothing_from_those_held_out(folder, command):
+    spec = folder / "less.toml"
+    spec.write_text(
+        (folder / "linear.toml").read_text().replace('"scenes/*.toml"', '["scenes/garden.toml", "scenes/park.toml"]')
+    )
+    code, less, _ = command("evaluate", spec, "--leave-one-scene-out", "--json")
+    assert code == 0
+    spec.write_text('held_out = "yard"\n' + (folder / "linear.toml").read_text())
+    code, found, _ = command("evaluate", spec, "--leave-one-scene-out", "--json")
+    assert code == 0
+    assert [fold["scene"] for fold in found["folds"]] == ["garden", "park"]
+    for fold, other in zip(found["folds"], less["folds"], strict=True):
+        assert fold["nats_per_decision"] == other["nats_per_decision"]
+
+
 def test_a_scene_left_out_in_one_command(linear, command):
     code, found, _ = command("evaluate", linear, "--leave-one-scene-out", "--json")
     assert code == 0
@@ -82,15 +116,13 @@ runs.fit_run(read_study(spec), spec, Path(sys.argv[2]), progress=slowly)
 def test_training_that_is_killed_goes_on_to_the_same_parameters(folder, tmp_path, command):
     spec = folder / "network.toml"
     assert command("fit", spec, "--out", tmp_path / "whole")[0] == 0
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, spec, tmp_path / "killed"], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if int(line) == 6:
-            break
-    process.kill()
-    process.wait()
+    command_line = [sys.executable, "-c", KILLED, spec, tmp_path / "killed"]
+    with subprocess.Popen(command_line, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if int(line) == 6:
+                break
+        process.kill()
     assert not (tmp_path / "killed" / "fit.json").exists()
     code, _, _ = command("fit", spec, "--out", tmp_path / "killed", "--resume", "--json")
     assert code == 0

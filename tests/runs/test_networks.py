@@ -243,6 +243,33 @@ def test_a_seed_is_that_of_the_network_too(folder):
     assert np.abs(starting_parameters(first) - starting_parameters(other)).max() > 0.01
 
 
+def test_layers_of_a_network_are_those_of_every_scene(tmp_path):
+    other = write_scenes(tmp_path / "other")
+    layers = dict(np.load(other / "scenes" / "garden.npz"))
+    np.savez(other / "scenes" / "garden.npz", lawn=layers["lawn"])
+    with pytest.raises(
+        InvalidInput, match=r"scene 'park': its features .* it has mud besides; .*reward.network.features"
+    ):
+        read_jobs(read_study(other / "network.toml"))
+
+
+def test_members_that_begin_alike_are_refused(folder, tmp_path):
+    (folder / "scenes" / "alike.py").write_text(OWN.replace("seed]", "1.0]").replace("-1.5 -", "-2.5 -"))
+    more = "[fit.training]\nsteps = 2\nmembers = 2\n"
+    path = with_network(folder, 'kind = "module"\nfile = "alike.py"', more=more)
+    with pytest.raises(InvalidInput, match="the members begin alike"):
+        fit_run(read_study(path), path, tmp_path)
+
+
+def test_a_seed_is_that_of_training_too(folder):
+    study = read_study(folder / "network.toml")
+    names = [make_learning(list(read_jobs(study, seed=seed).values())).validation[0].names for seed in (1, 1, 2, 3)]
+    assert names[0] == names[1]
+    assert len(set(names)) > 1
+    learning = make_learning(list(read_jobs(study, seed=7).values()))
+    assert [learning.optimiser(member=member).seed for member in (0, 2)] == [7, 9]
+
+
 def test_a_network_that_gives_nan_is_named_and_what_was_reached_is_kept(folder, tmp_path):
     source = OWN.replace(
         "-1.5 - (weights[0] * lawn - weights[1]) ** 2",

@@ -122,6 +122,62 @@ def test_bad_lists_of_scenes(tmp_path, file, old, new, says):
     assert any(says in problem for problem in caught.value.problems), caught.value.problems
 
 
+def test_a_folder_and_a_name_of_a_scene_will_do(folder):
+    spec = folder / "by_name.toml"
+    spec.write_text('held_out = "yard"\n' + (folder / "linear.toml").read_text().replace("scenes/*.toml", "scenes"))
+    study = read_study(spec)
+    assert list(study.scenes) == ["garden", "park", "yard"]
+    assert study.held_out == ("yard",)
+    spec.write_text(spec.read_text().replace('"yard"', '"scenes/../scenes/yard.toml"'))
+    assert read_study(spec).held_out == ("yard",)
+
+
+def test_lists_among_the_scenes_are_told(tmp_path):
+    other = write_scenes(tmp_path / "other")
+    (other / "all.toml").write_text((other / "linear.toml").read_text().replace("scenes/*.toml", "[ln]*.toml"))
+    with pytest.raises(InvalidInput) as caught:
+        read_study(other / "all.toml")
+    assert len(caught.value.problems) == 2
+    assert all("is itself a list of scenes" in problem for problem in caught.value.problems)
+
+
+def test_metres_and_cells_share_no_weight(tmp_path):
+    other = write_scenes(tmp_path / "other")
+    file = other / "scenes" / "yard.toml"
+    file.write_text(file.read_text().replace("cell_size = 0.5\n", ""))
+    for read in (read_jobs, check_study):
+        with pytest.raises(InvalidInput, match=r"lengths are in m in garden, park; lengths are in cells in yard"):
+            read(read_study(other / "linear.toml"))
+
+
+def test_files_that_changed_since_the_fit_are_named(tmp_path):
+    other = write_scenes(tmp_path / "other")
+    spec = other / "linear.toml"
+    fit_run(read_study(spec), spec, tmp_path / "run")
+    layers = dict(np.load(other / "scenes" / "garden.npz"))
+    np.savez(other / "scenes" / "garden.npz", **dict(reversed(layers.items())))
+    (other / "scenes" / "aaa.toml").write_text((other / "scenes" / "park.toml").read_text())
+    with pytest.raises(InvalidInput) as caught:
+        _ = load_run(tmp_path / "run").jobs
+    told = "\n".join(caught.value.problems)
+    assert "garden.npz has changed since" in told
+    assert "aaa.toml is new since" in told
+    assert load_run(tmp_path / "run").coefficients["lawn"] < 0  # what was learnt is there without the files
+
+
+def test_a_scene_of_one_walk_is_scored_without_a_forecast(tmp_path):
+    other = write_scenes(tmp_path / "other")
+    file = other / "scenes" / "yard.csv"
+    rows = file.read_text().splitlines()
+    first = rows[1].split(",")[0]
+    file.write_text("\n".join([rows[0], *(row for row in rows[1:] if row.split(",")[0] == first)]) + "\n")
+    jobs = read_jobs(read_study(other / "linear.toml"))
+    found = evaluate_scenes(jobs, np.array([-1.0, -2.0, -3.0]))
+    assert found["yard"].unforecast == 1
+    assert found["yard"].summaries == ()
+    assert pooled(found).unforecast == 1
+
+
 def test_a_list_of_scenes_is_no_scene(folder):
     with pytest.raises(InvalidInput, match="is of several scenes"):
         read_spec(folder / "linear.toml")

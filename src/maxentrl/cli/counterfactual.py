@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from maxentrl.cli.terminal import Terminal
     from maxentrl.runs.changes import AbstractChange
-    from maxentrl.runs.counterfactual import Imagined, Place
+    from maxentrl.runs.counterfactual import CellChange, Imagined
     from maxentrl.runs.job import Job
 
 
@@ -104,7 +104,7 @@ def _show(terminal: Terminal, found: Imagined) -> None:
         terminal.say(f"note: {note}")
 
 
-def _places(terminal: Terminal, title: str, places: Sequence[Place]) -> None:
+def _places(terminal: Terminal, title: str, places: Sequence[CellChange]) -> None:
     if places:
         rows = [(place.name, place.before, place.after, place.after - place.before) for place in places]
         terminal.table(f"{title}: visits of a walk", ("cell", "before", "after", "change"), rows)

@@ -29,7 +29,7 @@ class Evaluate:
     json: bool = False
     """Print one JSON object."""
     seed: int | None = None
-    """Override the seeds of the SPEC, and of the paths drawn."""
+    """Seed of the paths drawn; of a SPEC, in place of those that it names."""
 
     def run(self, terminal: Terminal) -> int:
         """Run the command; the exit code."""
@@ -38,6 +38,8 @@ class Evaluate:
         from maxentrl.runs.evaluate import unused_weights
         from maxentrl.runs.scenes import evaluate_scenes, pooled
 
+        if self.leave_one_scene_out:
+            return self._leave_one_scene_out(terminal)
         source = read_source(self.source, self.weights, self.seed)
         first = next(iter(source.jobs.values()))
         if self.weights is not None and self.weights.suffix != ".safetensors":
@@ -46,8 +48,6 @@ class Evaluate:
                 terminal.say(f"note: numbers for layers that the reward leaves out do not count: {', '.join(unused)}")
         if self.leave_one_out:
             return self._leave_one_out(terminal, source)
-        if self.leave_one_scene_out:
-            return self._leave_one_scene_out(terminal, source)
         found = evaluate_scenes(source.jobs, source.parameters, held_out=source.held_out, seed=self.seed or 0)
         show_evaluations(terminal, found)
         scenes = {"scenes": {name: one.as_data() for name, one in found.items()}} if len(found) > 1 else {}
@@ -78,8 +78,9 @@ class Evaluate:
         terminal.emit({**found.as_data(), **kept, "exit_code": code})
         return code
 
-    def _leave_one_scene_out(self, terminal: Terminal, source: Source) -> int:
+    def _leave_one_scene_out(self, terminal: Terminal) -> int:
         from maxentrl.cli.show import show_evaluations
+        from maxentrl.cli.source import read_scenes
         from maxentrl.runs.files import to_json, write_atomically
         from maxentrl.runs.scenes import SCENES_LEFT_OUT, SceneFold, leave_one_scene_out, pooled
 
@@ -89,7 +90,9 @@ class Evaluate:
                 f"{fold.evaluation.nats_per_decision:.4f} nats a decision"
             )
 
-        folds = leave_one_scene_out(source.jobs, seed=self.seed or 0, progress=told)
+        jobs, held_out = read_scenes(self.source, self.seed)
+        learnt = {name: job for name, job in jobs.items() if name not in held_out}
+        folds = leave_one_scene_out(learnt, seed=self.seed or 0, progress=told)
         found = {fold.scene: fold.evaluation for fold in folds}
         show_evaluations(terminal, found)
         data = {**pooled(found).as_data(), "folds": [fold.as_data() for fold in folds]}

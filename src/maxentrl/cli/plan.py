@@ -31,7 +31,7 @@ class Plan:
     json: bool = False
     """Print one JSON object."""
     seed: int | None = None
-    """Override the seeds of the SPEC."""
+    """In place of the seeds that a SPEC names."""
 
     def run(self, terminal: Terminal) -> int:
         """Run the command; the exit code."""

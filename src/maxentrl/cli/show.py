@@ -60,6 +60,8 @@ def show_evaluation(terminal: Terminal, evaluation: Evaluation) -> None:
         f"{evaluation.walks} {which} walks, {evaluation.decisions} decisions: {evaluation.nats_per_decision:.4f} nats a "
         f"decision; all moves alike {evaluation.uniform_nats:.4f}"
     )
+    if evaluation.unforecast:
+        terminal.say(f"note: {evaluation.unforecast} walks were not forecast: no goal but their own is known")
     if not evaluation.summaries:
         return
     _forecast_tables(terminal, evaluation.summaries, evaluation.unit)

@@ -26,14 +26,9 @@ class Source(NamedTuple):
         Raises:
             InvalidInput: several scenes and no name, or a name that none has.
         """
-        from maxentrl.runs.job import only
-        from maxentrl.status import InvalidInput
+        from maxentrl.runs.job import chosen
 
-        if name is None:
-            return only(self.jobs)
-        if name not in self.jobs:
-            raise InvalidInput(f"--scene {name}: there is no such scene; there are {', '.join(self.jobs)}")
-        return self.jobs[name]
+        return chosen(self.jobs, name)
 
 
 def read_source(path: Path, weights: Path | None, seed: int | None) -> Source:
@@ -42,23 +37,33 @@ def read_source(path: Path, weights: Path | None, seed: int | None) -> Source:
     Raises:
         InvalidInput: a SPEC without weights, and whatever reading refuses.
     """
-    from maxentrl.readers.spec import read_study
-    from maxentrl.runs.job import read_jobs
     from maxentrl.runs.run import load_run
     from maxentrl.status import InvalidInput
 
     if path.is_dir():
-        run = load_run(path)
-        jobs = run.jobs if seed is None else read_jobs(run.study, seed=seed)
-        return Source(jobs, run.study.held_out, run.parameters if weights is None else _from_file(weights, jobs))
-    study = read_study(path)
-    jobs = read_jobs(study, seed=seed)
+        run = load_run(path)  # its own seed says which walks were held out
+        parameters = run.parameters if weights is None else _from_file(weights, run.jobs)
+        return Source(run.jobs, run.study.held_out, parameters)
+    jobs, held_out = read_scenes(path, seed)
     if weights is not None:
-        return Source(jobs, study.held_out, _from_file(weights, jobs))
+        return Source(jobs, held_out, _from_file(weights, jobs))
     planted = next(iter(jobs.values())).weights
     if planted is None:
         raise InvalidInput(f"{path} has no weights: give a file with --weights, or a run folder in its place")
-    return Source(jobs, study.held_out, planted)
+    return Source(jobs, held_out, planted)
+
+
+def read_scenes(path: Path, seed: int | None) -> tuple[Mapping[str, Job], tuple[str, ...]]:
+    """The jobs of a run folder or SPEC file by scene, and the names of the scenes that are held out."""
+    from maxentrl.readers.spec import read_study
+    from maxentrl.runs.job import read_jobs
+    from maxentrl.runs.run import load_run
+
+    if path.is_dir():
+        run = load_run(path)
+        return run.jobs, run.study.held_out
+    study = read_study(path)
+    return read_jobs(study, seed=seed), study.held_out
 
 
 def _from_file(weights: Path, jobs: Mapping[str, Job]) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import glob
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -89,9 +90,9 @@ def matching_files(pattern: Path, key: str) -> list[Path]:
     Raises:
         InvalidInput: a pattern that no file has; ``key`` is what the message begins with.
     """
-    if pattern.exists() or not any(sign in pattern.name for sign in "*?["):
+    if pattern.exists() or not any(sign in str(pattern) for sign in "*?["):
         return [pattern]
-    found = sorted(pattern.parent.glob(pattern.name)) if pattern.parent.is_dir() else []
+    found = sorted(map(Path, glob.glob(str(pattern))))
     if not found:
         raise InvalidInput(f"{key} = '{pattern}': no file in {pattern.parent} has such a name")
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import os
 import re
 import tomllib
 from collections import Counter
@@ -105,7 +106,8 @@ def _scene_files(shared: SceneList, directory: Path, name: str) -> tuple[tuple[P
     Raises:
         InvalidInput: a pattern that no file has, two files of one name, or nothing left to fit.
     """
-    listed, held_out = _named(shared.scenes, "scenes", directory), _named(shared.held_out, "held_out", directory)
+    listed = _named(shared.scenes, "scenes", directory, {})
+    held_out = _named(shared.held_out, "held_out", directory, {file.stem: file for file in listed})
     fitted = tuple(file for file in listed if file not in held_out)
     twice = [stem for stem, count in Counter(file.stem for file in (*fitted, *held_out)).items() if count > 1]
     if twice:
@@ -115,15 +117,24 @@ def _scene_files(shared: SceneList, directory: Path, name: str) -> tuple[tuple[P
     return fitted, held_out
 
 
-def _named(patterns: str | tuple[str, ...], key: str, directory: Path) -> tuple[Path, ...]:
-    patterns = (patterns,) if isinstance(patterns, str) else patterns
-    found = [file for pattern in patterns for file in matching_files(resolved(pattern, directory), key)]
-    return tuple(dict.fromkeys(found))
+def _named(patterns: str | tuple[str, ...], key: str, directory: Path, known: Mapping[str, Path]) -> tuple[Path, ...]:
+    """The files that patterns, folders, or names of scenes that are known mean, each once."""
+    found: list[Path] = []
+    for pattern in (patterns,) if isinstance(patterns, str) else patterns:
+        path = resolved(pattern, directory)
+        if pattern in known and not path.exists():
+            found.append(known[pattern])
+        else:
+            found += matching_files(path / "*.toml" if path.is_dir() else path, key)
+    return tuple(dict.fromkeys(Path(os.path.normpath(file)) for file in found))
 
 
 def _scene(file: Path, shared: SceneList, directory: Path, name: str) -> Spec:
     text = _read(file).replace("\r\n", "\n")
-    scene = _validated(Scene, _document(text, str(file)), text, str(file))
+    document = _document(text, str(file))
+    if SCENES in document:
+        raise InvalidInput(f"{file} is itself a list of scenes: let {name} name the files of scenes only")
+    scene = _validated(Scene, document, text, str(file))
     time = scene.time or shared.time
     if time is None:
         raise InvalidInput(f"{file} lacks the table [time], and so does {name}: one of them needs it")

@@ -280,10 +280,10 @@ class SceneList(Table):
     """A SPEC file of several scenes that share a reward."""
 
     scenes: Files
-    """SPEC files of scenes, or patterns such as `"scenes/*.toml"`: each has `[world]`, `[demonstrations]` and, where it is
-    not that of all, `[time]`."""
+    """SPEC files of scenes, a folder of them, or patterns such as `"scenes/*.toml"`: each has `[world]`,
+    `[demonstrations]` and, where it is not that of all, `[time]`."""
     held_out: Files = ()
-    """Scenes that take no part in the fit and are scored, named likewise; they need not be listed above."""
+    """Scenes that take no part in any fit and are scored: by name, or by file, and then they need not be listed above."""
     reward: Reward = Reward()
     time: TimeTable | None = None
     fit: FitSettings = FitSettings()

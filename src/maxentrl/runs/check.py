@@ -17,7 +17,7 @@ from maxentrl.readers.spec_model import FileDemonstrations, Spec
 from maxentrl.rewards.reward import AbstractReward
 from maxentrl.runs.demonstrations import goal_states, read_demonstrations, read_walks
 from maxentrl.runs.inputs import demonstration_files
-from maxentrl.runs.job import Job
+from maxentrl.runs.job import Job, check_units, seeded
 from maxentrl.runs.learning import make_learning
 from maxentrl.runs.reward import make_prior, make_reward, parameter_space, reward_in
 from maxentrl.runs.states import make_time
@@ -73,17 +73,20 @@ def check_study(study: Study, *, seed: int | None = None) -> dict[str, Checked]:
         InvalidInput: as :func:`check_spec`, the problems of all scenes together.
     """
     found: dict[str, Checked] = {}
+    jobs: dict[str, Job] = {}
     problems: list[str] = []
     like: AbstractReward | None = None
     for name, spec in study.scenes.items():
         try:
-            found[name], like = _checked(spec, seed, like)
+            found[name], jobs[name] = _checked(seeded(spec, seed), seed, like)
+            like = jobs[name].reward
         except InvalidInput as error:
             problems += (
                 [f"scene '{name}': {problem}" for problem in error.problems] if study.several else error.problems
             )
     if problems:
         raise InvalidInput(problems)
+    check_units(jobs)
     return found
 
 
@@ -96,7 +99,7 @@ def check_spec(spec: Spec, *, seed: int | None = None) -> Checked:
     return _checked(spec, seed, None)[0]
 
 
-def _checked(spec: Spec, seed: int | None, like: AbstractReward | None) -> tuple[Checked, AbstractReward]:
+def _checked(spec: Spec, seed: int | None, like: AbstractReward | None) -> tuple[Checked, Job]:
     job = _read(spec, seed, like)
     world = job.scene.world
     known = {*world.state_features, *world.pair_features}
@@ -110,7 +113,7 @@ def _checked(spec: Spec, seed: int | None, like: AbstractReward | None) -> tuple
         warnings=(*(w for report in reports for w in report.warnings), *features.warnings),
         problems=(*check_mdp(world.mdp), *features.problems),
     )
-    return checked, job.reward
+    return checked, job
 
 
 def _read(spec: Spec, seed: int | None, like: AbstractReward | None) -> Job:

@@ -38,6 +38,7 @@ class Evaluation:
         uniform_nats: the same of a walker to whom all moves are alike.
         scores: one row a forecast; empty unless time is to a goal.
         summaries: means of the scores with intervals.
+        unforecast: walks that were not forecast, because no goal but their own is known.
     """
 
     held_out: bool
@@ -47,6 +48,7 @@ class Evaluation:
     uniform_nats: float
     scores: tuple[Score, ...]
     summaries: tuple[Summary, ...]
+    unforecast: int = 0
 
     @property
     def unit(self) -> str:
@@ -85,8 +87,11 @@ def evaluate(job: Job, parameters: Float[np.ndarray, " K"], *, seed: int = 0) ->
     found = evaluate_decisions(job, parameters)
     if not isinstance(job.time, ToGoal):
         return found
-    scores = _forecasts(job, parameters, scored_walks(job)[0], seed=seed)
-    return dataclasses.replace(found, scores=tuple(scores), summaries=tuple(summarise(scores)))
+    walks = scored_walks(job)[0]
+    ahead = held_out_walks(job, walks)
+    scores = _forecasts(job, parameters, ahead, seed=seed) if ahead else []
+    summaries = tuple(summarise(scores)) if scores else ()
+    return dataclasses.replace(found, scores=tuple(scores), summaries=summaries, unforecast=len(walks) - len(ahead))
 
 
 def scored_walks(job: Job) -> tuple[Trajectories, bool]:
@@ -124,7 +129,7 @@ def uniform_nats(job: Job, walks: Trajectories) -> float:
     return float(np.average(nats, weights=np.repeat(walks.weights, walks.lengths)))
 
 
-def _forecasts(job: Job, parameters: Float[np.ndarray, " K"], walks: Trajectories, *, seed: int) -> list[Score]:
+def _forecasts(job: Job, parameters: Float[np.ndarray, " K"], ahead: list[HeldOutWalk], *, seed: int) -> list[Score]:
     settings = job.spec.forecast
     forecaster = make_forecaster(job, parameters)
     asked = EvaluationSettings(
@@ -133,12 +138,14 @@ def _forecasts(job: Job, parameters: Float[np.ndarray, " K"], walks: Trajectorie
         best_of=settings.samples,
         seed=seed,
     )
-    walks_ahead = held_out_walks(job, walks)
-    return forecast_walks(forecaster, walks_ahead, geometry=job.scene.world.geometry, settings=asked)
+    return forecast_walks(forecaster, ahead, geometry=job.scene.world.geometry, settings=asked)
 
 
 def held_out_walks(job: Job, walks: Trajectories) -> list[HeldOutWalk]:
-    """Walks to be forecast, each without its own end among the candidates where only it ends there."""
+    """Walks to be forecast, each without its own end among the candidates where only it ends there.
+
+    Walks that have no candidate but that are left out.
+    """
     ends = np.where(walks.goals < 0, walks.ends, walks.goals)
     own_ends_count = job.spec.forecast.goals in OF_WALKS and not scored_walks(job)[1]
     candidates = set(candidate_goals(job))
@@ -146,6 +153,8 @@ def held_out_walks(job: Job, walks: Trajectories) -> list[HeldOutWalk]:
     for i, name in enumerate(walks.names):
         goal = int(ends[i])
         alone = own_ends_count and int((ends == goal).sum()) == 1
+        if alone and candidates <= {goal}:
+            continue
         known = goal if goal in candidates and not alone else None
         found.append(HeldOutWalk(name, walks.states_of(i), known, excluded=(goal,) if alone else ()))
     return found

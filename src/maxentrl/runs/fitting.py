@@ -14,13 +14,13 @@ from maxentrl.inverse.held_out import HeldOut, log_likelihood
 from maxentrl.inverse.optimise import Callback, Progress
 from maxentrl.inverse.pullback import reward_table
 from maxentrl.inverse.training_state import TrainingState
-from maxentrl.rewards.reward import AbstractReward, coefficient_mask
+from maxentrl.rewards.reward import AbstractReward, coefficient_mask, starting_parameters
 from maxentrl.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from maxentrl.runs.job import Job
 from maxentrl.runs.learning import STANDARD_TRAINING, Learning, make_learning
 from maxentrl.runs.reward import make_reward, reward_in
 from maxentrl.runs.training_files import load_training, save_reward, save_training
-from maxentrl.status import Status
+from maxentrl.status import InvalidInput, Status
 
 CHECKPOINT = "checkpoint.json"
 """The best coefficients so far."""
@@ -37,7 +37,7 @@ class Fitted:
     Attributes:
         fit: what was learnt; of an ensemble the member that was chosen.
         evaluations: of objective and gradient.
-        seconds: of the optimiser.
+        seconds: of the optimiser; with gradient steps of the whole run.
         members: every member of an ensemble, in order; one where there is none.
         validation: log-likelihood of the walks that each was validated on, in nats; nan where there are none.
         chosen: number of the member that is kept as the reward.
@@ -85,8 +85,10 @@ def fit_jobs(jobs: Mapping[str, Job], folder: Path, progress: Callback, *, secon
         return _by_search(learning, folder, progress)
     training = learning.settings.training or STANDARD_TRAINING
     fits, validation, steps = [], [], 0
-    for member in range(training.members):
-        own = learning if member == 0 else make_learning(member_jobs(list(jobs.values()), member))
+    others = [make_learning(member_jobs(list(jobs.values()), member)) for member in range(1, training.members)]
+    for other in others:
+        _refuse_alike(learning.reward, other.reward)
+    for member, own in enumerate((learning, *others)):
         found, before = _by_steps(own, folder / training_file(member), member, progress)
         steps += before + found.certificate.evaluations
         fits.append(found)
@@ -113,6 +115,14 @@ def member_jobs(jobs: list[Job], member: int) -> list[Job]:
     first = make_reward(spec, jobs[0].scene.place)
     rewards = [first, *(reward_in(spec, job.scene.place, first) for job in jobs[1:])]
     return [dataclasses.replace(job, reward=own) for job, own in zip(jobs, rewards, strict=True)]
+
+
+def _refuse_alike(first: AbstractReward, member: AbstractReward) -> None:
+    if np.array_equal(starting_parameters(first), starting_parameters(member)):
+        raise InvalidInput(
+            "fit.training.members: the members begin alike, so they would say nothing of what the walks leave open; members "
+            "are for a network, and a function of your own has to draw its first weights from the seed that it is given"
+        )
 
 
 def _by_search(learning: Learning, folder: Path, progress: Callback) -> Fitted:

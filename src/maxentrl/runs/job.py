@@ -14,6 +14,7 @@ from maxentrl.inverse.problem import InverseProblem
 from maxentrl.mdp.time import Time
 from maxentrl.planning.problem import Causal, Entropy, TrajectoryLevel
 from maxentrl.readers.spec import Study
+from maxentrl.readers.spec_learning import Training
 from maxentrl.readers.spec_model import SimulatedDemonstrations, Spec
 from maxentrl.rewards.reward import AbstractReward, coefficient_names
 from maxentrl.runs.demonstrations import Demonstrations, read_demonstrations
@@ -141,9 +142,11 @@ def read_job(spec: Spec, *, seed: int | None = None, like: AbstractReward | None
 
 def seeded(spec: Spec, seed: int | None) -> Spec:
     """The specification with this seed for the first weights of a network and for its training; as it is without one."""
-    reward, fit = spec.reward, spec.fit
     if seed is None:
         return spec
+    reward, fit = spec.reward, spec.fit
+    if fit.training is None and (reward.network is not None or fit.optimiser == "adam"):
+        fit = fit.model_copy(update={"training": Training()})
     if reward.network is not None:
         reward = reward.model_copy(update={"network": reward.network.model_copy(update={"seed": seed})})
     if fit.training is not None:
@@ -171,7 +174,36 @@ def read_jobs(study: Study, *, seed: int | None = None) -> dict[str, Job]:
         like = jobs[name].reward
     if problems:
         raise InvalidInput(problems)
+    check_units(jobs)
     return jobs
+
+
+def check_units(jobs: Mapping[str, Job]) -> None:
+    """Refuse scenes that one weight cannot be shared by, because lengths are metres in some and cells in others.
+
+    Raises:
+        InvalidInput: with the scenes of each.
+    """
+    found: dict[str, list[str]] = {}
+    for name, job in jobs.items():
+        if job.scene.world.geometry is not None:
+            found.setdefault(job.scene.world.geometry.unit, []).append(name)
+    if len(found) > 1:
+        told = "; ".join(f"lengths are in {unit} in {', '.join(names)}" for unit, names in found.items())
+        raise InvalidInput(f"{told}: set world.cell_size in all scenes or in none")
+
+
+def chosen(jobs: Mapping[str, Job], scene: str | None) -> Job:
+    """The job of a scene; of the only one unless named.
+
+    Raises:
+        InvalidInput: no such scene, or several and no name.
+    """
+    if scene is None:
+        return only(jobs)
+    if scene not in jobs:
+        raise InvalidInput(f"there is no scene '{scene}'; there are {', '.join(jobs)}")
+    return jobs[scene]
 
 
 def only(jobs: Mapping[str, Job]) -> Job:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from maxentrl.mdp.world import World
 from maxentrl.readers.spec_learning import ConvolutionalNetwork, NetworkTable, OwnNetwork
 from maxentrl.readers.spec_model import Spec
-from maxentrl.rewards.convolution import convolutional
-from maxentrl.rewards.network import NetworkReward
+from maxentrl.rewards.convolution import MapInputs, convolutional
+from maxentrl.rewards.network import AbstractInputs, NetworkReward
 from maxentrl.rewards.outputs import AbstractOutput, AnySign, Cost, Ends
-from maxentrl.rewards.perceptron import perceptron
+from maxentrl.rewards.perceptron import RowInputs, perceptron
 from maxentrl.rewards.reward import AbstractReward
 from maxentrl.runs.feature_names import matching_names
 from maxentrl.status import InvalidInput
@@ -60,7 +61,7 @@ def make_network(spec: Spec, table: NetworkTable, world: World) -> AbstractRewar
     )
 
 
-def network_in(world: World, network: AbstractReward) -> AbstractReward:
+def network_in(table: NetworkTable, world: World, network: AbstractReward) -> AbstractReward:
     """The same network, with the same weights, in another scene.
 
     Raises:
@@ -71,7 +72,30 @@ def network_in(world: World, network: AbstractReward) -> AbstractReward:
             f"{PLACE}: a {type(network).__name__} belongs to one scene; return a NetworkReward, whose inputs are found anew "
             "in each scene"
         )
+    shown = _features(network.inputs)
+    if not isinstance(table, OwnNetwork) and table.features is None and set(shown) != set(world.state_features):
+        missing = [name for name in shown if name not in world.state_features]
+        new = [name for name in world.state_features if name not in shown]
+        raise InvalidInput(
+            f"its features are not those of the first scene: {told_difference(missing, new)}; name those that all scenes have "
+            f"under {PLACE}.features, or add the layers"
+        )
     return network.on(world)
+
+
+def told_difference(missing: Sequence[str], new: Sequence[str]) -> str:
+    """What a scene lacks and has besides, in words."""
+    told = [f"it lacks {', '.join(missing)}"] if missing else []
+    return " and ".join([*told, *([f"it has {', '.join(new)} besides"] if new else [])])
+
+
+def _features(inputs: AbstractInputs) -> tuple[str, ...]:
+    """State features that a network is shown."""
+    if isinstance(inputs, MapInputs):
+        return inputs.scaling.names
+    if isinstance(inputs, RowInputs):
+        return tuple(dict.fromkeys([*inputs.scalings[0].names, *inputs.scalings[2].names]))
+    return ()
 
 
 def _output(chosen: str | None, spec: Spec) -> AbstractOutput:

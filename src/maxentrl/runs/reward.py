@@ -25,7 +25,7 @@ from maxentrl.rewards.momentum import MomentumReward
 from maxentrl.rewards.reward import AbstractReward, coefficient_mask, coefficient_names, starting_parameters
 from maxentrl.rewards.sums import SumReward
 from maxentrl.runs.feature_names import by_name, matching_names
-from maxentrl.runs.networks import make_network, network_in
+from maxentrl.runs.networks import make_network, network_in, told_difference
 from maxentrl.status import InvalidInput
 
 CONSTANT = "constant"
@@ -61,10 +61,12 @@ def reward_in(spec: Spec, place: Place, reward: AbstractReward) -> AbstractRewar
     if isinstance(reward, LinearReward | MomentumReward):
         assert linear is not None
         return _in_order(linear, reward.names)
+    table = spec.reward.network
+    assert table is not None
     if isinstance(reward, SumReward) and linear is not None:
         first, network = reward.parts
-        return SumReward.of(_in_order(linear, first.names), network_in(world, network))
-    return network_in(world, reward)
+        return SumReward.of(_in_order(linear, first.names), network_in(table, world, network))
+    return network_in(table, world, reward)
 
 
 def linear_reward(settings: Reward, place: Place) -> LinearReward | MomentumReward | None:
@@ -120,11 +122,9 @@ def _in_order(reward: LinearReward | MomentumReward, names: tuple[str, ...]) -> 
     """The features in the order that another scene has them in."""
     missing, new = [n for n in names if n not in reward.names], [n for n in reward.names if n not in names]
     if missing or new:
-        told = [f"it lacks {', '.join(missing)}"] if missing else []
-        told += [f"it has {', '.join(new)} besides"] if new else []
         raise InvalidInput(
-            f"its features are not those of the first scene: {' and '.join(told)}; name those that all scenes have under "
-            "reward.features, or add the layers"
+            f"its features are not those of the first scene: {told_difference(missing, new)}; name those that all scenes "
+            "have under reward.features, or add the layers"
         )
     order = [reward.names.index(name) for name in names]
     if isinstance(reward, MomentumReward):

@@ -23,9 +23,9 @@ from maxentrl.runs.files import make_folder, read_json, to_json, write_atomicall
 from maxentrl.runs.fit_record import FitRecord, fit_record
 from maxentrl.runs.fitting import REWARD, fit_jobs, is_of_fitting
 from maxentrl.runs.inputs import study_files
-from maxentrl.runs.job import Job, only, read_jobs
+from maxentrl.runs.job import Job, chosen, only, read_jobs
 from maxentrl.runs.lock import LOCK, exclusive
-from maxentrl.runs.record import RunRecord, new_record
+from maxentrl.runs.record import RunRecord, digest, new_record
 from maxentrl.runs.training_files import load_reward
 from maxentrl.status import InvalidInput, Status
 
@@ -86,7 +86,16 @@ class Run:
 
     @cached_property
     def jobs(self) -> Mapping[str, Job]:
-        """World, demonstrations and reward of each scene, read again from the files that the specification names."""
+        """World, demonstrations and reward of each scene, read again from the files that the specification names.
+
+        Raises:
+            InvalidInput: files that have changed since the fit, by name, or that cannot be read any more.
+        """
+        now = {str(path): digest(path) for path in study_files(self.study)}
+        changed = _changed(self.record.inputs, now)
+        if changed:
+            told = [f"{name} since {self.folder} was fitted" for name in changed]
+            raise InvalidInput([*told, "fit again; or score the old weights by evaluate SPEC --weights (its fit.json)"])
         return read_jobs(self.study, seed=self.record.seed)
 
     @property
@@ -107,6 +116,11 @@ class Run:
         """
         reward = next(iter(self.jobs.values())).reward
         if coefficient_mask(reward).all():
+            if reward.names != self.fit.names:
+                raise InvalidInput(
+                    f"{self.folder / FIT} has the parameters {', '.join(self.fit.names)}, the reward has "
+                    f"{', '.join(reward.names)}: fit again"
+                )
             return self.fit.parameters
         return load_reward(self.folder / REWARD, reward)
 
@@ -116,9 +130,7 @@ class Run:
         Raises:
             InvalidInput: no such scene, or several and no name.
         """
-        if scene is not None and scene not in self.jobs:
-            raise InvalidInput(f"there is no scene '{scene}'; there are {', '.join(self.jobs)}")
-        job = self.job if scene is None else self.jobs[scene]
+        job = chosen(self.jobs, scene)
         return reward_table(job.reward, self.parameters)
 
 
@@ -254,14 +266,18 @@ def _begin(study: Study, spec_file: Path, folder: Path, existing: OnExisting, se
     return record
 
 
+def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What became of the input files, a phrase each."""
+    told = [f"{name} {'has changed' if name in before else 'is new'}" for name in now if before.get(name) != now[name]]
+    return told + [f"{name} is no longer named" for name in before if name not in now]
+
+
 def _refuse_changes(folder: Path, before: RunRecord, now: RunRecord) -> None:
     problems = []
     if before.spec_sha256 != now.spec_sha256:
         problems.append(f"{now.spec_file} has changed since {folder} was begun (its copy is {folder / SPEC})")
     if before.seed != now.seed:
         problems.append(f"the run was begun with --seed {before.seed}, not {now.seed}")
-    changed = [name for name in now.inputs if before.inputs.get(name) != now.inputs[name]]
-    changed += [name for name in before.inputs if name not in now.inputs]
-    problems += [f"{name} has changed since {folder} was begun" for name in changed]
+    problems += [f"{name} since {folder} was begun" for name in _changed(before.inputs, now.inputs)]
     if problems:
         raise InvalidInput([*problems, "a changed fit cannot be resumed: choose another folder with --out"])

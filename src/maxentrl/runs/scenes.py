@@ -57,6 +57,7 @@ def pooled(evaluations: Mapping[str, Evaluation]) -> Evaluation:
         uniform_nats=float(np.average([one.uniform_nats for one in each], weights=decisions)),
         scores=scores,
         summaries=tuple(summarise(scores)) if scores else (),
+        unforecast=sum(one.unforecast for one in each),
     )
 
 
@@ -93,7 +94,8 @@ def leave_one_scene_out(
 ) -> tuple[SceneFold, ...]:
     """Fit without each scene in turn, on all walks of the others, and score all walks of the one left out.
 
-    A network begins anew in each fit and scales its inputs as in the first of the scenes learnt from.
+    A network begins anew in each fit, one member of an ensemble, and scales its inputs as in the first of the scenes learnt
+    from.
 
     Raises:
         InvalidInput: fewer than two scenes.

@@ -39,7 +39,10 @@ def load_training(path: Path) -> TrainingState:
     Raises:
         InvalidInput: no such file, or not a training state.
     """
-    return TrainingState.from_bytes(_read(path), source=str(path))
+    try:
+        return TrainingState.from_bytes(_read(path), source=str(path))
+    except InvalidInput as error:
+        raise InvalidInput([*error.problems, f"delete {path} to begin training anew"]) from None
 
 
 def _read(path: Path) -> bytes:
