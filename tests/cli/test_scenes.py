@@ -81,6 +81,10 @@ def test_a_scene_left_out_in_one_command(linear, command):
     assert [fold["scene"] for fold in found["folds"]] == ["garden", "park", "yard"]
     assert all(fold["walks"] == 24 for fold in found["folds"])
     assert (linear / "scenes_left_out.json").exists()
+    assert command("report", linear)[0] == 0
+    page = (linear / "report.html").read_text()
+    assert "Scenes that were not seen" in page
+    assert f"{found['folds'][1]['nats_per_decision']:.4f}"[:5] in page
 
 
 def test_commands_of_one_scene_ask_which(linear, folder, command):

@@ -12,10 +12,11 @@ from maxentrl.report.page import Cell, Coefficient, Fact, Grid, Page, shown
 from maxentrl.report.render import render
 from maxentrl.report.scenes import reward_section, scene_pictures
 from maxentrl.runs.evaluate import Evaluation
-from maxentrl.runs.files import write_atomically
+from maxentrl.runs.files import as_float, read_json, write_atomically
 from maxentrl.runs.fit_record import FitRecord
 from maxentrl.runs.leave_one_out_files import load_leave_one_out
 from maxentrl.runs.run import Run
+from maxentrl.runs.scenes import SCENES_LEFT_OUT
 
 PAGE = "report.html"
 """Name of the page in a run folder."""
@@ -63,6 +64,7 @@ def make_page(run: Run, evaluation: Evaluation) -> Page:
         scores=_scores(evaluation),
         left_out=() if left_out is None else score_grids(left_out),
         left_out_notes=() if left_out is None else [f"{note[:1].upper()}{note[1:]}." for note in left_out.remarks],
+        scenes_left_out=_scenes_left_out(run.folder / SCENES_LEFT_OUT),
         walks=() if left_out is None else walk_pictures(run.job, left_out),
         rewards=reward_section(run),
         counterfactuals=counterfactual_sections(run),
@@ -181,6 +183,23 @@ def _scenes(fit: FitRecord) -> Grid | None:
     names = list(dict.fromkeys(name for counts in fit.scenes.values() for name in counts))
     rows = tuple((scene, *(counts.get(name) for name in names)) for scene, counts in fit.scenes.items())
     return Grid(("scene", *names), rows)
+
+
+def _scenes_left_out(file: Path) -> Grid | None:
+    if not file.exists():
+        return None
+    rows = tuple(
+        (
+            fold["scene"],
+            fold["walks"],
+            fold["decisions"],
+            as_float(fold["nats_per_decision"]),
+            as_float(fold["uniform_nats"]),
+        )
+        for fold in read_json(file)["folds"]
+    )
+    note = "All walks of each scene, scored by the reward that the other scenes teach."
+    return Grid(("scene left out", "walks", "decisions", "nats a decision", "all moves alike"), rows, (), note)
 
 
 def _members(fit: FitRecord) -> Grid | None:

@@ -129,6 +129,7 @@ class Page:
         scores: held-out scores, ours and the baselines'.
         left_out: leave-one-out scores, one table for each way of seeing the walks.
         left_out_notes: what belongs to them.
+        scenes_left_out: scores of each scene by what the others teach.
         walks: leave-one-out maps of each walk.
         rewards: maps of the learnt reward, and of where an ensemble disagrees.
         counterfactuals: where the same people walk in changed worlds.
@@ -151,6 +152,7 @@ class Page:
     scores: Grid | None = None
     left_out: Sequence[Grid] = ()
     left_out_notes: Sequence[str] = ()
+    scenes_left_out: Grid | None = None
     walks: Sequence[WalkPictures] = ()
     rewards: Sequence[Picture] = ()
     counterfactuals: Sequence[Counterfactual] = ()
