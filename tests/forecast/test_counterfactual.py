@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from maxentrl.forecast.counterfactual import Crowd, counterfactual, crowd_visits, move_lengths, rerouted
+from maxentrl.forecast.counterfactual import PlannedWalkers, counterfactual, crowd_visits, move_lengths, rerouted
 from maxentrl.mdp.grid import FOUR_MOVES, Blocked, grid_world
 from maxentrl.mdp.time import Discounted, Finite, ToGoal
 from maxentrl.numerics.reward_table import RewardTable
@@ -42,7 +42,7 @@ def crowd(world, time=WHILE, starts=STARTS):
         source[
             (..., world.geometry.state_of_cell[cell]) if source.ndim == 1 else (0, world.geometry.state_of_cell[cell])
         ] += weight
-    return Crowd((solution,), (source,), world.geometry)
+    return PlannedWalkers((solution,), (source,), world.geometry)
 
 
 def law(one):

@@ -12,6 +12,8 @@ from maxentrl.forecast.momentum import (
     momentum_starts,
     momentum_walks,
     nearest_starts,
+    way_off_ground,
+    way_off_recording,
 )
 from maxentrl.inverse.pullback import reward_table
 from maxentrl.mdp.momentum import momentum_world
@@ -145,6 +147,36 @@ def test_a_jump_beyond_all_changes_is_made_up_for_as_far_as_it_goes():
     jump = np.array([[[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 0.0]]])
     walks = momentum_walks(WIDE, jump, np.zeros((1, 2)))
     assert WIDE.changes[walks.actions].tolist() == [[0, 1], [0, 1], [0, 0]]
+
+
+def test_the_drift_that_a_walker_begins_with_is_no_change():
+    """0.7 m is 1.4 cells, kept as one and a drift; 0.8 m after that is nearest one, though alone it would be nearest two."""
+    path = np.array([[[0.0, 0.0], [0.8, 0.0], [1.6, 0.0]]])
+    walks = momentum_walks(WIDE, path, np.array([[0.7, 0.0]]))
+    assert WIDE.displacements[walks.states // WIDE.n_cells].tolist() == [[0, 1]] * 3
+    assert WIDE.changes[walks.actions].tolist() == [[0, 0]] * 2
+    np.testing.assert_allclose(way_off_recording(WIDE, walks, path, np.array([[0.7, 0.0]])), [[0.0, 0.1, 0.2]])
+
+
+def test_how_far_walks_lead_from_their_recordings():
+    """A jump that is made up for but for half a metre, and one who runs at 3 m a decision where 2 m are within reach."""
+    path = np.stack([np.arange(4.0), np.zeros(4)], 1)
+    path = np.stack([path, 3 * path])
+    first = np.array([[0.0, 0.0], [3.0, 0.0]])
+    found = way_off_recording(WIDE, momentum_walks(WIDE, path, first), path, first)
+    np.testing.assert_allclose(found, [[0.0, 0.5, 0.5, 0.5], [0.0, 0.75, 1.5, 2.25]], atol=1e-12)
+
+
+def test_ways_from_the_ground():
+    walls = np.zeros((5, 6), bool)
+    walls[:, 3:] = True
+    narrow = momentum_world(
+        {"grass": np.zeros((5, 6))}, cell_size=0.5, reach=1.0, change=0.5, walls=walls, origin=(3.0, -1.0)
+    )
+    at = np.array([[3.1, -0.9], [4.499, 0.0], [4.75, 0.0], [5.9, 0.3], [2.99, 0.0], [4.0, 1.51], [503.0, 0.0]])
+    np.testing.assert_allclose(way_off_ground(narrow, at), [0, 0, 0.25, 1.4, np.inf, np.inf, np.inf], atol=1e-12)
+    with pytest.raises(InvalidInput, match="walker 1: its position or displacement is not finite"):
+        way_off_ground(narrow, np.array([[4.0, 0.0], [np.nan, 0.0]]))
 
 
 def test_walkers_who_cannot_but_leave_stop_in_their_cell():

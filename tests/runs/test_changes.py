@@ -97,7 +97,11 @@ def test_what_people_write_is_read():
         (lambda: ReplaceLayer("spray", np.zeros((2, 4)), "f.npy"), "f.npy: the map for 'spray' has shape (2, 4)"),
         (
             lambda: ReplaceLayer("spray", np.full((3, 4), NAN), "f.npy"),
-            "f.npy: nan at row 0, column 0 and 9 other open",
+            "f.npy: nan at row 0, column 0 and 9 other open cells",
+        ),
+        (
+            lambda: ReplaceLayer("walls", np.where(WALLS, NAN, 0.0), "f.npy"),
+            "f.npy: nan at row 1, column 1 and 1 other cells",
         ),
     ],
 )

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from maxentrl.inverse.pullback import reward_table
+from maxentrl.mdp.grid import FOUR_MOVES, grid_world
+from maxentrl.mdp.time import Finite, ToGoal
+from maxentrl.numerics.reward_table import RewardTable
 from maxentrl.planning.choose_solver import solve
 from maxentrl.planning.problem import SoftProblem
 from maxentrl.readers.spec import parse_spec
@@ -89,6 +92,44 @@ def test_visits_are_those_of_planning_to_each_goal_in_the_changed_world(job):
     assert found.result.before.decisions == pytest.approx(found.result.before.visits.sum() - 1)
 
 
+WEIGHTS = (1.0, 5.0, 0.5, 2.0)
+MOVES = """moves = 4
+stay = true
+slip = 0.2
+terminal = [[1, 4]]
+[demonstrations]"""
+
+
+@pytest.mark.parametrize("goals", [(), ((0, 8), (2, 8), (4, 8))])
+def test_slips_stays_ends_goals_and_weights_are_those_of_the_specification(tmp_path, goals):
+    """Against a plain plan in a world built by hand, for walks of different weight; time is finite where no goals are."""
+    moves = MOVES.replace("[[1, 4]]", "[]") if goals else MOVES  # a dead end within reach of a slip has no value
+    time = f'kind = "to-goal"\ngoals = {[list(goal) for goal in goals]}' if goals else 'kind = "finite"'
+    write(tmp_path)
+    np.save(tmp_path / "mud.npy", 1.0 + np.load(tmp_path / "mud.npy"))  # who stays for ever must pay for it
+    rows = [f"{k},{t},{t},{row},{WEIGHTS[k]}" for k, row in enumerate((0, 2, 4, 4)) for t in range(9)]
+    (tmp_path / "walks.csv").write_text("trajectory,t,x,y,weight\n" + "\n".join(rows) + "\n")
+    text = SPEC.replace("[demonstrations]", moves).replace('kind = "to-goal"', time)
+    theta = np.array([-2.0, -3.0])
+    found = imagine(read_job(parse_spec(text, directory=tmp_path, name="s.toml")), theta, [block("0,3")], samples=100)
+
+    walls = np.zeros((6, 9))
+    walls[WALLED] = walls[0, 3] = 1
+    mud = np.load(tmp_path / "mud.npy")[::2, ::2]
+    ends = () if goals else ((1, 4),)
+    world = grid_world({"mud": mud}, walls=walls, moves=FOUR_MOVES, stay=True, slip=0.2, cell_size=0.5, terminal=ends)
+    cells, mud = world.geometry.state_of_cell, world.state_features["mud"]
+    pair = theta[0] * mud + theta[1] * world.pair_features["distance"]
+    kind = ToGoal(tuple(int(cells[goal]) for goal in goals)) if goals else Finite(8)
+    solution = solve(SoftProblem(world.mdp, RewardTable(pair, np.zeros_like(mud)), kind))
+    total = np.zeros((6, 9))
+    for row, weight in zip((0, 2, 4, 4), WEIGHTS, strict=True):
+        visits = solution.occupancy(int(cells[row, 0]))
+        total += weight * world.geometry.to_map(visits.state + visits.terminal, 0.0)
+    np.testing.assert_allclose(found.result.after.visits, total / sum(WEIGHTS), rtol=1e-8, atol=1e-11)
+    assert found.walks == sum(WEIGHTS)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -130,6 +171,17 @@ def test_layers_from_files_may_have_a_value_a_cell_or_a_pixel(job, tmp_path):
         read_replacement(job, "mud", tmp_path / "wrong.npy")
 
 
+def test_walls_that_are_no_numbers_are_refused_before_they_are_pooled(job, tmp_path):
+    walls = np.zeros((12, 18))
+    walls[5, 7] = np.nan
+    np.save(tmp_path / "holes.npy", walls)
+    with pytest.raises(InvalidInput, match=r"holes\.npy: nan at row 5, column 7 and 0 other pixels"):
+        read_replacement(job, "walls", tmp_path / "holes.npy")
+    cells = walls[::2, ::2] + np.where(np.arange(54).reshape(6, 9) == 3, np.inf, 0.0)
+    with pytest.raises(InvalidInput, match=r"w\.npy: inf at row 0, column 3 and 0 other cells"):
+        imagine(job, THETA, [ReplaceLayer("walls", cells, "w.npy")])
+
+
 def test_walls_of_a_threshold_are_replaced_under_their_layers_name(tmp_path):
     job = write(tmp_path, SPEC.replace('walls = "walls.npy"', 'walls = { layer = "house", above = 0.5 }').replace(
         '{ mud = "mud.npy" }', '{ mud = "mud.npy", house = "walls.npy" }'))  # fmt: skip
@@ -137,6 +189,9 @@ def test_walls_of_a_threshold_are_replaced_under_their_layers_name(tmp_path):
     change = read_replacement(job, "house", tmp_path / "house.npy")
     assert change.name == "walls"
     assert (changed_world(job, [change]).geometry.state_of_cell < 0).sum() == 6
+    np.save(tmp_path / "house.npy", np.where(np.eye(6, 9) > 0, np.nan, 0.0))
+    with pytest.raises(InvalidInput, match=r"house\.npy: nan at row 0, column 0 and 5 other pixels"):
+        read_replacement(job, "house", tmp_path / "house.npy")
 
 
 def test_networks_are_taken_along(tmp_path):

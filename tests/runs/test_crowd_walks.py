@@ -109,11 +109,88 @@ def test_trajnet_files_give_the_same_walks(folder):
     assert len(caught.value.problems) <= 20
 
 
+def write_paths(path, paths):
+    """One person a path, (T, 2) in metres, from frame 0 on."""
+    rows = [f"{10 * t} {person} {x!r} {y!r}" for person, one in paths.items() for t, (x, y) in enumerate(one.tolist())]
+    path.write_text("\n".join(rows) + "\n")
+
+
+def straight(start, step, frames=7):
+    return np.asarray(start, float) + np.arange(frames)[:, None] * np.asarray(step, float)
+
+
+def test_the_first_displacement_is_that_of_a_whole_decision(folder):
+    paths = {"1": straight((1.25, 1.25), (0.5, 0.0)), "2": straight((7.25, 8.25), (0.0, -0.5))}
+    write_paths(folder / "crowd1.txt", paths)
+    (folder / "crowd2.txt").unlink()
+    (folder / "straight.toml").write_text((folder / "one.toml").read_text().replace("held_out = 0.25", ""))
+    job = read_job(read_spec(folder / "straight.toml"))
+    momentum, walks = job.scene.momentum, job.demonstrations.train
+    assert walks.names == ("crowd1: 1 from frame 0", "crowd1: 2 from frame 0")
+    displacements = momentum.displacements[walks.states // momentum.n_cells].reshape(2, 3, 2)
+    assert displacements.tolist() == [[[0, 2]] * 3, [[-2, 0]] * 3]
+    assert momentum.changes[walks.actions].tolist() == [[0, 0]] * 4
+
+
+def lost(folder, paths, *, least=1):
+    """Why windows of these people are left out, beside those of ``crowd2``, by person; and the job."""
+    write_paths(folder / "crowd1.txt", paths)
+    text = (folder / "one.toml").read_text().replace("held_out = 0.25", f"least_people = {least}")
+    (folder / "lost.toml").write_text(text)
+    job = read_job(read_spec(folder / "lost.toml"))
+    return {name.split()[1]: reason for name, reason in job.report.dropped}, job
+
+
+def test_who_leaves_the_map_or_open_ground_is_left_out_by_name(folder):
+    walkable = np.ones((100, 100))
+    walkable[20:80, 20:80] = 0
+    np.save(folder / "walkable.npy", walkable)
+    write_paths(folder / "crowd2.txt", {str(k): straight((0.5 + 0.1 * k, 0.5), (0.0, 0.3), 12) for k in range(8)})
+    paths = {"11": straight((9.0, 0.5), (0.6, 0.0)), "12": straight((0.5, 5.0), (0.6, 0.0))}
+    reasons, job = lost(folder, {**paths, "13": straight((0.5, 9.5), (0.6, 0.0))})
+    assert set(reasons) == {"11", "12"}
+    assert reasons["11"].startswith("left the map (at x = 11.4, y = 0.5 m): check that world.homography")
+    assert reasons["12"].startswith("left open ground (at x = 4.1, y = 5.0 m)")
+    train = job.demonstrations.train
+    assert (len(train), job.report.used, job.demonstrations.loss) == (8 * 6 + 1, 8 * 6 + 1, "")
+
+
+def test_jumps_of_the_recording_are_left_out_and_many_are_said_first(folder):
+    """Five metres between two frames: before the walk begins, at its first decision, or at its last."""
+    paths = {}
+    for person, frame in {"2": 2, "4": 4, "6": 6, "7": 7}.items():
+        paths[person] = straight((1.0, 1.0), (0.0, 0.3))
+        paths[person][frame:, 0] += 5.0
+    reasons, job = lost(folder, paths)
+    assert set(reasons) == {"2", "4", "6"}
+    assert all(reason.startswith("went farther than the walks of this world can (") for reason in reasons.values())
+    assert job.demonstrations.loss == ""
+    crowd = np.loadtxt(folder / "crowd2.txt")
+    np.savetxt(folder / "crowd2.txt", crowd[(crowd[:, 1] < 2) & (crowd[:, 0] < 70)])
+    _, job = lost(folder, paths)
+    assert job.demonstrations.loss.startswith(
+        "3 of 6 walks were left out: each went farther than the walks of this world"
+    )
+    assert job.counts["walks dropped"] == 3
+
+
+def test_a_crowd_far_from_its_ground_is_refused(folder):
+    np.savetxt(folder / "H.txt", [[0.1, 0, 500], [0, 0.1, 0], [0, 0, 1]])
+    with pytest.raises(InvalidInput) as caught:
+        read_job(read_spec(folder / "one.toml"))
+    assert caught.value.problems[0] == "96 of 96 windows were left out: a fit needs at least two"
+    assert caught.value.problems[1].startswith("crowd1: 0 from frame 0: left the map (at x =")
+    assert len(caught.value.problems) == 6
+
+
 def test_fewer_windows_weigh_as_many_as_are_wanted(folder):
     text = (folder / "one.toml").read_text().replace("held_out = 0.25", "at_most = 20")
     (folder / "few.toml").write_text(text)
     walks = read_job(read_spec(folder / "few.toml")).demonstrations.train
     assert len(walks) == 20
+    report = read_job(read_spec(folder / "few.toml")).report
+    assert report.used == 96  # or few windows left out would seem many beside the few that are drawn
+    assert report.warnings[1:] == ("demonstrations.at_most = 20: 76 of 96 windows were not drawn",)
     (folder / "more.toml").write_text(text.replace("at_most = 20", "at_most = 500"))
     walks = read_job(read_spec(folder / "more.toml")).demonstrations.train
     assert walks.weights.sum() == pytest.approx(500)
@@ -166,6 +243,8 @@ def test_a_run_of_two_places_with_a_network(folder):
         ("reach = 2.0", "reach = 0.2", "shorter than a cell"),
         ('"H.txt"', '"none.txt"', "none.txt"),
         ("held_out = 0.25", "held_out = 1.0", "all 16 people are held out"),
+        ('kind = "finite"', 'kind = "to-goal"', '[time] kind = "to-goal": demonstrations.kind = "crowd" needs'),
+        ('kind = "finite"', 'kind = "discounted"\ndiscount = 0.9', '[time] kind = "discounted": demonstrations'),
         (
             'kind = "momentum"\nwalkable = "walkable.npy"\nhomography = "H.txt"\ncell_size = 0.5\nreach = 2.0\nchange = 0.7',
             'kind = "grid"\nlayers = "walkable.npy"',
@@ -180,3 +259,12 @@ def test_crowds_that_cannot_be_read(folder, old, new, says):
     with pytest.raises(InvalidInput) as caught:
         read_job(read_spec(folder / "bad.toml"))
     assert says in str(caught.value)
+
+
+def test_simulated_walks_are_refused_where_walkers_have_momentum(folder):
+    text = (folder / "one.toml").read_text()
+    crowd = text[text.index('kind = "crowd"') : text.index("[time]")]
+    simulated = 'kind = "simulated"\nnumber = 5\nlength = 3\nparameters = { speed = 1.0 }\n'
+    (folder / "simulated.toml").write_text(text.replace(crowd, simulated))
+    with pytest.raises(InvalidInput, match=r'"simulated" is not for \[world\] kind = "momentum"'):
+        read_job(read_spec(folder / "simulated.toml"))

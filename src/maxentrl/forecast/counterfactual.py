@@ -22,7 +22,7 @@ SAMPLES = 2000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Crowd:
+class PlannedWalkers:
     """Who walks in a world: for each group that plans alike, a solution and the mass that enters it.
 
     Attributes:
@@ -60,7 +60,7 @@ class CrowdVisits:
     unit: str
 
 
-def crowd_visits(crowd: Crowd) -> CrowdVisits:
+def crowd_visits(crowd: PlannedWalkers) -> CrowdVisits:
     """Expected visits of each cell by a crowd, and the size of its walks: ∂value/∂reward, summed over groups.
 
     Raises:
@@ -127,7 +127,9 @@ class Counterfactual:
         return float(np.abs(self.difference).sum() / (self.after.visits + self.before.visits).sum())
 
 
-def counterfactual(before: Crowd, after: Crowd, *, samples: int = SAMPLES, seed: int = 0) -> Counterfactual:
+def counterfactual(
+    before: PlannedWalkers, after: PlannedWalkers, *, samples: int = SAMPLES, seed: int = 0
+) -> Counterfactual:
     """Compare a crowd with the same crowd in a changed world of the same cells and actions.
 
     Raises:
@@ -145,7 +147,7 @@ def counterfactual(before: Crowd, after: Crowd, *, samples: int = SAMPLES, seed:
     return Counterfactual(crowd_visits(before), crowd_visits(after), share)
 
 
-def rerouted(before: Crowd, after: Crowd, *, samples: int = SAMPLES, seed: int = 0) -> Interval:
+def rerouted(before: PlannedWalkers, after: PlannedWalkers, *, samples: int = SAMPLES, seed: int = 0) -> Interval:
     """Least share of walks that must go another way, cell by cell: the total variation between both laws of walks.
 
         TV = E_{x ~ before}[max(0, 1 − p_after(x)/p_before(x))]

@@ -162,6 +162,54 @@ def momentum_walks(
     return Trajectories.of(list(np.stack(states, 1)), list(np.stack(actions, 1)))
 
 
+def way_off_ground(momentum: MomentumWorld, position: Float[np.ndarray, "N 2"]) -> Float[np.ndarray, " N"]:
+    """Metres from each position to the open cell that stands for it, 0 within that cell; infinite off the map.
+
+    Args:
+        momentum: the world.
+        position: (x, y) in metres.
+
+    Raises:
+        InvalidInput: numbers that are not finite, by row.
+    """
+    position = _finite(np.asarray(position, float), np.zeros(2))
+    geometry = momentum.geometry
+    _, offset = _cells(momentum, position)
+    beyond = np.maximum(np.abs(offset) - geometry.cell_size / 2, 0.0)
+    within = (position - np.asarray(geometry.origin)) / geometry.cell_size
+    inside = ((within >= 0) & (within < np.array(geometry.shape[::-1]))).all(-1)
+    return np.where(inside, np.hypot(beyond[:, 0], beyond[:, 1]), np.inf)
+
+
+def way_off_recording(
+    momentum: MomentumWorld,
+    walks: Trajectories,
+    position: Float[np.ndarray, "W times 2"],
+    displacement: Float[np.ndarray, "W 2"],
+) -> Float[np.ndarray, "W times"]:
+    """How far :func:`momentum_walks` leads from the positions that it was made of, in metres.
+
+        e_t = |centre(c_t) + offset + t drift − x_t|
+
+    with no more drift than half a cell along either axis: the rest is displacement beyond reach, which is lost.
+
+    Args:
+        momentum: the world.
+        walks: what ``momentum_walks`` made.
+        position: as it was given to it.
+        displacement: as it was given to it.
+
+    Raises:
+        InvalidInput: as :func:`nearest_starts`.
+    """
+    starts = nearest_starts(momentum, position[:, 0], displacement)
+    geometry, times = momentum.geometry, position.shape[1]
+    half = geometry.cell_size / 2
+    drift = np.arange(times)[:, None] * np.clip(starts.drift, -half, half)[:, None]
+    place = geometry.position[walks.states.reshape(len(walks), times)]
+    return np.linalg.norm(place + starts.offset[:, None] + drift - position, axis=-1)
+
+
 def momentum_ahead(
     momentum: MomentumWorld, solution: SoftSolution, starts: MomentumStarts, *, negligible: float = NEGLIGIBLE
 ) -> Iterator[sp.csr_array]:

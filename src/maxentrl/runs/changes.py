@@ -147,14 +147,9 @@ class ReplaceLayer(AbstractChange):
             )
         name = layer_name(self.name, ground)
         if name is None:
-            return dataclasses.replace(ground, walls=np.nan_to_num(self.values) != 0)
-        bad = np.argwhere(~np.isfinite(self.values) & ~ground.walls)
-        if len(bad):
-            row, column = bad[0]
-            raise InvalidInput(
-                f"{self.source}: {self.values[row, column]} at row {row}, column {column} and {len(bad) - 1} other open "
-                "cells: expected finite numbers"
-            )
+            refuse_unknown(self.values, ~np.isfinite(self.values), self.source, "cells")
+            return dataclasses.replace(ground, walls=self.values != 0)
+        refuse_unknown(self.values, ~np.isfinite(self.values) & ~ground.walls, self.source, "open cells")
         return dataclasses.replace(ground, layers={**ground.layers, name: np.asarray(self.values, float)})
 
     def __str__(self) -> str:
@@ -290,6 +285,23 @@ def apply_changes(ground: MapLayers, changes: Sequence[AbstractChange]) -> MapLa
     for change in changes:
         ground = change.apply(ground)
     return ground
+
+
+def refuse_unknown(
+    values: Float[np.ndarray, "rows columns"], bad: Bool[np.ndarray, "rows columns"], source: str, what: str
+) -> None:
+    """Refuse values that are no numbers.
+
+    Raises:
+        InvalidInput: the first of the bad ones and how many more there are of what, by source.
+    """
+    where = np.argwhere(bad)
+    if len(where):
+        row, column = where[0]
+        raise InvalidInput(
+            f"{source}: {values[row, column]} at row {row}, column {column} and {len(where) - 1} other {what}: expected "
+            "finite numbers"
+        )
 
 
 def layer_name(name: str, ground: MapLayers) -> str | None:

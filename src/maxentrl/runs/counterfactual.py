@@ -21,7 +21,7 @@ from maxentrl.mdp.time import Time, ToGoal
 from maxentrl.mdp.world import World
 from maxentrl.readers.layers import read_layers
 from maxentrl.readers.spec_model import GridWorld, LayerThreshold, PlazaWorld
-from maxentrl.runs.changes import WALLS, AbstractChange, MapLayers, ReplaceLayer, apply_changes
+from maxentrl.runs.changes import WALLS, AbstractChange, MapLayers, ReplaceLayer, apply_changes, refuse_unknown
 from maxentrl.runs.crowds import Walkers, crowd_of, walkers_of
 from maxentrl.runs.job import Job
 from maxentrl.runs.reward import reward_in
@@ -41,7 +41,7 @@ FOLLOW = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class CellChange:
     """A cell whose visits change.
 
     Attributes:
@@ -84,8 +84,8 @@ class Imagined:
     result: Counterfactual
     walls_before: Bool[np.ndarray, "rows columns"]
     walls_after: Bool[np.ndarray, "rows columns"]
-    gaining: tuple[Place, ...]
-    losing: tuple[Place, ...]
+    gaining: tuple[CellChange, ...]
+    losing: tuple[CellChange, ...]
 
     def as_data(self) -> dict[str, Any]:
         """Plain data for JSON; maps go to a file of arrays."""
@@ -217,6 +217,8 @@ def read_replacement(job: Job, name: str, path: Path) -> ReplaceLayer:
     values = read_layers({name: path})[0][name]
     threshold = table.walls if isinstance(table, GridWorld) and isinstance(table.walls, LayerThreshold) else None
     is_walls = name == WALLS or (threshold is not None and threshold.layer == name)
+    if is_walls:
+        refuse_unknown(values, ~np.isfinite(values), str(path), "pixels")
     if threshold is not None and is_walls and name != WALLS:
         values = (values > threshold.above).astype(float)
     pool = table.cell if isinstance(table, GridWorld) else 1
@@ -308,7 +310,7 @@ def _listed(names: Sequence[str]) -> str:
     return f"{len(names)} {'walk' if len(names) == 1 else 'walks'} ({first}{' …' if len(names) > NAMED else ''})"
 
 
-def _places(job: Job, result: Counterfactual, rise: Float[np.ndarray, "rows columns"]) -> tuple[Place, ...]:
+def _places(job: Job, result: Counterfactual, rise: Float[np.ndarray, "rows columns"]) -> tuple[CellChange, ...]:
     """Cells of the greatest rise, none within ``APART`` cells of another."""
     names = {int(state): name for name, state in job.scene.entrances.items()}
     geometry = job.scene.world.geometry
@@ -319,7 +321,9 @@ def _places(job: Job, result: Counterfactual, rise: Float[np.ndarray, "rows colu
         row, column = (int(k) for k in np.unravel_index(np.argmax(left), left.shape))
         name = names.get(int(geometry.state_of_cell[row, column]), f"cell [{row}, {column}]")
         found.append(
-            Place(name, row, column, float(result.before.visits[row, column]), float(result.after.visits[row, column]))
+            CellChange(
+                name, row, column, float(result.before.visits[row, column]), float(result.after.visits[row, column])
+            )
         )
         left[max(row - APART + 1, 0) : row + APART, max(column - APART + 1, 0) : column + APART] = 0.0
     return tuple(found)

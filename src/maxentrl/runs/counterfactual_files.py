@@ -12,7 +12,7 @@ import numpy as np
 
 from maxentrl.forecast.counterfactual import Counterfactual, CrowdVisits
 from maxentrl.forecast.metrics import Interval
-from maxentrl.runs.counterfactual import Imagined, Place
+from maxentrl.runs.counterfactual import CellChange, Imagined
 from maxentrl.runs.files import as_float, make_folder, read_json, to_json, write_atomically
 from maxentrl.status import InvalidInput
 
@@ -90,8 +90,8 @@ def _load(file: Path) -> Imagined:
             result,
             maps["walls_before"].astype(bool),
             maps["walls_after"].astype(bool),
-            tuple(Place(**place) for place in data["gaining"]),
-            tuple(Place(**place) for place in data["losing"]),
+            tuple(CellChange(**place) for place in data["gaining"]),
+            tuple(CellChange(**place) for place in data["losing"]),
         )
     except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise InvalidInput(f"{file}: damaged: {error!r}; {again}") from None

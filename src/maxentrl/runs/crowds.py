@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Float, Int
 
-from maxentrl.forecast.counterfactual import Crowd
+from maxentrl.forecast.counterfactual import PlannedWalkers
 from maxentrl.inverse.episodes import episodes_of
 from maxentrl.inverse.planners import Episodes, planner_of
 from maxentrl.inverse.problem import InverseProblem
@@ -49,7 +49,7 @@ def walkers_of(job: Job, table: RewardTable) -> Walkers:
     return Walkers(problem, table, episodes_of(problem), np.asarray(walks.starts), np.asarray(walks.weights, float))
 
 
-def crowd_of(walkers: Walkers, geometry: GridGeometry) -> Crowd:
+def crowd_of(walkers: Walkers, geometry: GridGeometry) -> PlannedWalkers:
     """Solutions for all walks, one a goal or horizon they share, and where each enters.
 
     Raises:
@@ -65,4 +65,4 @@ def crowd_of(walkers: Walkers, geometry: GridGeometry) -> Crowd:
         where = (planner.entry[mine], walkers.starts[mine]) if solution.finite_horizon else walkers.starts[mine]
         np.add.at(source, where, walkers.weights[mine])
         sources.append(source)
-    return Crowd(tuple(solutions), tuple(sources), geometry)
+    return PlannedWalkers(tuple(solutions), tuple(sources), geometry)

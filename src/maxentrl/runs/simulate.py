@@ -29,9 +29,14 @@ def simulate(spec: Spec, table: SimulatedDemonstrations, scene: Scene, time: Tim
     Where time is to a goal and names none, each walk goes to another entrance than the one it starts from.
 
     Raises:
-        InvalidInput: planted weights of features that the reward does not have, or no place to start from.
+        InvalidInput: a world with momentum, planted weights of features that the reward does not have, or no place to
+            start from.
         Failure: the planted reward has no solution.
     """
+    if scene.momentum is not None:
+        raise InvalidInput(
+            'demonstrations.kind = "simulated" is not for [world] kind = "momentum": name recordings under kind = "crowd"'
+        )
     reward = _planted_reward(spec, scene)
     planted = _planted(table, scene, reward)
     generator = np.random.default_rng(seed)
