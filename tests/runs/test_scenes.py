@@ -1,10 +1,12 @@
 """Several scenes that share a reward: read, fitted, scored, and each left out in turn."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from maxentrl.inverse.fit import fit
-from maxentrl.readers.spec import read_spec, read_study
+from maxentrl.readers.spec import parse_spec, read_spec, read_study
 from maxentrl.runs.check import check_study
 from maxentrl.runs.job import read_jobs
 from maxentrl.runs.run import fit_run, load_run
@@ -107,6 +109,7 @@ def test_layers_that_disagree_are_named(tmp_path):
         ("scenes/park.toml", "moves = 4", "moves = 5", "park.toml, line 4: world.moves = 5: expected 4 or 8"),
         ("linear.toml", 'scenes = "scenes/*.toml"', 'scenes = "sences/*.toml"', "no file in"),
         ("linear.toml", 'scenes = "scenes/*.toml"', 'scenes = "scenes/zoo.toml"', "zoo.toml: there is no such file"),
+        ("scenes/park.toml", "[demonstrations]", "[reward]\n[demonstrations]", "[reward]: what scenes share stands in"),
         ("linear.toml", "[reward]", "[world]\n[reward]", "line 3: 'world' is not a key of the file"),
         ("linear.toml", '[time]\nkind = "to-goal"', "", "garden.toml lacks the table [time], and so does"),
         ("linear.toml", 'scenes = "scenes/*.toml"', 'scenes = []\nheld_out = "scenes/*.toml"', "leaves nothing to fit"),
@@ -120,6 +123,26 @@ def test_bad_lists_of_scenes(tmp_path, file, old, new, says):
     with pytest.raises(InvalidInput) as caught:
         read_study(other / "linear.toml")
     assert any(says in problem for problem in caught.value.problems), caught.value.problems
+
+
+def test_a_fit_that_failed_before_it_began_keeps_no_folder(tmp_path):
+    other = write_scenes(tmp_path / "other")
+    spec, text = other / "linear.toml", (other / "linear.toml").read_text()
+    spec.write_text(text.replace('"distance"', '"distanc"'))
+    with pytest.raises(InvalidInput, match="did you mean 'distance'"):
+        fit_run(read_study(spec), spec, tmp_path / "run")
+    spec.write_text(text)
+    run = fit_run(read_study(spec), spec, tmp_path / "run")
+    assert run.fit.status.successful
+    with pytest.raises(InvalidInput, match="holds a run already"):
+        fit_run(read_study(spec), spec, tmp_path / "run")
+
+
+def test_a_step_lasts_as_long_as_the_interval():
+    text = '[world]\nkind = "plaza"\n[demonstrations]\nfiles = "w.csv"\ninterval = 0.4\n[time]\nkind = "to-goal"\n'
+    assert parse_spec(text, directory=Path()).seconds_per_step == 0.4
+    assert parse_spec(text + "[forecast]\nseconds_per_step = 2.0\n", directory=Path()).seconds_per_step == 2.0
+    assert parse_spec(text.replace("interval = 0.4\n", ""), directory=Path()).seconds_per_step == 1.0
 
 
 def test_a_folder_and_a_name_of_a_scene_will_do(folder):

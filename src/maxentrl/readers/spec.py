@@ -134,6 +134,10 @@ def _scene(file: Path, shared: SceneList, directory: Path, name: str) -> Spec:
     document = _document(text, str(file))
     if SCENES in document:
         raise InvalidInput(f"{file} is itself a list of scenes: let {name} name the files of scenes only")
+    shared_tables = [f"[{key}]" for key in ("reward", "fit", "forecast") if key in document]
+    if shared_tables:
+        told = " and ".join(shared_tables)
+        raise InvalidInput(f"{file}: {told}: what scenes share stands in {name}, which lists them; move it there")
     scene = _validated(Scene, document, text, str(file))
     time = scene.time or shared.time
     if time is None:

@@ -260,8 +260,8 @@ class ForecastSettings(Table):
     """Takes only every so many of the border cells."""
     observed: tuple[Fraction, ...] = (0.1, 0.25, 0.5)
     """Shares of a held-out walk after which the rest is forecast."""
-    seconds_per_step: Positive = 1.0
-    """Duration of one step."""
+    seconds_per_step: Positive | None = None
+    """Duration of one step; `demonstrations.interval` unless given, and 1 without either."""
     seconds: tuple[Positive, ...] = (1.0, 5.0)
     """How far ahead visits are forecast."""
     samples: Annotated[int, Field(ge=1)] = 20
@@ -313,6 +313,13 @@ class Spec(Table):
     def text(self) -> str:
         """The file as it was written; a run folder keeps it."""
         return self._text
+
+    @property
+    def seconds_per_step(self) -> float:
+        """Duration of a step: as the forecast's table says, else the interval to which walks are resampled, else 1."""
+        walks = self.demonstrations
+        interval = walks.interval if isinstance(walks, FileDemonstrations) else None
+        return self.forecast.seconds_per_step or interval or 1.0
 
     def path(self, name: str) -> Path:
         """A path as written in the file, from the file's own folder; one that begins with ``$NAME`` from that folder.

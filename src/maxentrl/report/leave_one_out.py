@@ -103,7 +103,7 @@ def _bars(job: Job, one: WalkMap, history: np.ndarray, number: int) -> Picture:
     result = GoalHistory(
         history,
         labels,
-        seconds_per_step=job.spec.forecast.seconds_per_step,
+        seconds_per_step=job.spec.seconds_per_step,
         true_goal=int(reached[0]) if len(reached) else None,
         title=f"Belief about the goal of {one.walk}"[:70],
     )

@@ -99,7 +99,7 @@ def _goal_history(job: Job, forecaster: GoalForecaster, walk: HeldOutWalk, belie
     history = GoalHistory(
         np.stack([belief.goals for belief in beliefs]),
         _labels(job, forecaster),
-        seconds_per_step=job.spec.forecast.seconds_per_step,
+        seconds_per_step=job.spec.seconds_per_step,
         true_goal=int(reached[0]) if len(reached) else None,
     )
     caption = (

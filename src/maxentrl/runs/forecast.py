@@ -135,7 +135,7 @@ def _read(job: Job, file: Path) -> tuple[Trajectories, Report]:
 def _forecast(job: Job, forecaster: GoalForecaster, walks: Trajectories, index: int, seed: int) -> WalkForecast:
     settings, states = job.spec.forecast, walks.states_of(index)
     belief = forecaster.watch(states.tolist())[-1]
-    steps = [max(1, round(seconds / settings.seconds_per_step)) for seconds in settings.seconds]
+    steps = [max(1, round(seconds / job.spec.seconds_per_step)) for seconds in settings.seconds]
     if not steps:
         raise InvalidInput("forecast.seconds is empty: name at least one time")
     mean_steps = expected_steps(forecaster, belief.mass)
@@ -147,9 +147,9 @@ def _forecast(job: Job, forecaster: GoalForecaster, walks: Trajectories, index: 
         moves=len(states) - 1,
         jumps=len(belief.jumps),
         goals=_goals(job, belief),
-        expected_seconds=mean_steps * settings.seconds_per_step,
-        median=_median(ahead, settings.seconds_per_step),
-        ahead=tuple(_place(job, ahead, step, step * settings.seconds_per_step) for step in steps),
+        expected_seconds=mean_steps * job.spec.seconds_per_step,
+        median=_median(ahead, job.spec.seconds_per_step),
+        ahead=tuple(_place(job, ahead, step, step * job.spec.seconds_per_step) for step in steps),
         most_likely=tuple(most_likely_path(belief).states.tolist()),
         samples=tuple(tuple(row) for row in drawn.tolist()),
     )

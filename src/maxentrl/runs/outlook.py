@@ -108,7 +108,7 @@ def forecaster_with(
     if not chosen:
         raise InvalidInput("there is no candidate goal: name some under forecast.goals")
     problem = goal_problem(job, parameters, (chosen[0],))
-    seconds = job.spec.forecast.seconds_per_step
+    seconds = job.spec.seconds_per_step
     return GoalForecaster.of(problem, chosen, goal_values(problem, chosen, pattern), seconds_per_step=seconds)
 
 

@@ -95,7 +95,8 @@ class Run:
         changed = _changed(self.record.inputs, now)
         if changed:
             told = [f"{name} since {self.folder} was fitted" for name in changed]
-            raise InvalidInput([*told, "fit again; or score the old weights by evaluate SPEC --weights (its fit.json)"])
+            cure = "fit again; or use the old weights by evaluate, plan or forecast SPEC --weights (the fit.json there)"
+            raise InvalidInput([*told, cure])
         return read_jobs(self.study, seed=self.record.seed)
 
     @property
@@ -249,6 +250,8 @@ def _end(folder: Path, record: RunRecord, status: str, seconds: float) -> RunRec
 
 def _begin(study: Study, spec_file: Path, folder: Path, existing: OnExisting, seed: int | None) -> RunRecord:
     record = new_record(spec_file.absolute(), study.text, study_files(study), seed)
+    if is_run(folder) and not _holds_work(folder):
+        existing = OnExisting.REPLACE  # a fit that failed before its first evaluation left nothing to keep
     if is_run(folder) and existing is OnExisting.REFUSE:
         raise InvalidInput(
             f"{folder} holds a run already: go on with it by --resume, or choose another folder by --out"
@@ -264,6 +267,11 @@ def _begin(study: Study, spec_file: Path, folder: Path, existing: OnExisting, se
         write_atomically(folder / SPEC, study.text)
     write_atomically(folder / RECORD, to_json(record.as_data()))
     return record
+
+
+def _holds_work(folder: Path) -> bool:
+    """Whether a run has come as far as a checkpoint."""
+    return any(path.name == FIT or is_of_fitting(path.name) for path in folder.iterdir())
 
 
 def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
