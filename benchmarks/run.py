@@ -24,7 +24,7 @@ RUNS = {
     "fit50": ["speed/fit.py", "--size", "50", "--rounds", "3"],
     "kitani": ["speed/kitani.py"],
     "plaza": ["speed/plaza.py"],
-    "scenes": ["speed/scenes.py"],
+    "scenes": ["speed/scenes.py", "convolution-goal", "linear-goal", "linear-finite", "--rounds", "3"],
 }
 MARK = "<!-- figures: written by benchmarks/run.py -->"
 END = "<!-- end of figures -->"
