@@ -204,3 +204,16 @@ def test_a_scene_of_one_walk_is_scored_without_a_forecast(tmp_path):
 def test_a_list_of_scenes_is_no_scene(folder):
     with pytest.raises(InvalidInput, match="is of several scenes"):
         read_spec(folder / "linear.toml")
+
+
+def test_a_layer_that_says_where_walls_are_has_a_number_everywhere(tmp_path):
+    other = write_scenes(tmp_path / "other")
+    layers = dict(np.load(other / "scenes" / "park.npz"))
+    layers["mud"][2, 3] = np.nan
+    np.savez(other / "scenes" / "park.npz", **layers)
+    file = other / "scenes" / "park.toml"
+    file.write_text(file.read_text().replace("moves = 4", 'moves = 4\nwalls = { layer = "mud" }'))
+    with pytest.raises(
+        InvalidInput, match=r"scene 'park': world.walls: layer 'mud' holds no number at row 2, column 3"
+    ):
+        read_jobs(read_study(other / "linear.toml"))

@@ -168,6 +168,12 @@ def _threshold(
 ) -> tuple[Mapping[str, np.ndarray], Float[np.ndarray, "rows columns"]]:
     if walls.layer not in layers:
         raise InvalidInput(f"world.walls: there is no layer '{walls.layer}'; the layers are {', '.join(layers)}")
+    unknown = np.argwhere(~np.isfinite(layers[walls.layer]))
+    if len(unknown):
+        row, column = unknown[0]
+        raise InvalidInput(
+            f"world.walls: layer '{walls.layer}' holds no number at row {row}, column {column}: is there a wall or not? Fill it"
+        )
     rest = {name: layer for name, layer in layers.items() if name != walls.layer}
     return rest, (layers[walls.layer] > walls.above).astype(float)
 
