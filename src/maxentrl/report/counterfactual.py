@@ -28,8 +28,11 @@ def counterfactual_sections(run: Run) -> tuple[Section, ...]:
         InvalidInput: damaged files, by name.
         MissingExtra: matplotlib is not installed.
     """
+    kept = load_counterfactuals(run.folder)
+    if not kept:
+        return ()
     now, sections = fingerprint(run.parameters), []
-    for name, found in load_counterfactuals(run.folder).items():
+    for name, found in kept.items():
         title = f"{found.scene}: {told(found)}" if len(run.jobs) > 1 else told(found)
         job = run.jobs.get(found.scene)
         if found.weights != now or job is None:
